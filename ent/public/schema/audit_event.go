@@ -1,0 +1,43 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+
+	"github.com/homeroom-sms/homeroom/ent/mixin"
+)
+
+// AuditEvent is who did what to which school, when and from where. It keeps plain ids, no foreign
+// keys: it outlives what it tells of.
+type AuditEvent struct{ ent.Schema }
+
+// Mixin of AuditEvent.
+func (AuditEvent) Mixin() []ent.Mixin { return []ent.Mixin{mixin.ID{}} }
+
+// Fields of AuditEvent.
+func (AuditEvent) Fields() []ent.Field {
+	return []ent.Field{
+		field.Time("at").Default(mixin.Now).Immutable().Annotations(entsql.DefaultExpr("now()")),
+		field.String("actor").Immutable().MaxLen(200).Comment("kind and id, such as api-key:0192…, or shell"),
+		field.String("action").Immutable().MaxLen(80).Comment("such as school.create"),
+		field.UUID("school_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.String("school_code").Optional().Nillable().Immutable().MaxLen(40),
+		field.String("request_id").Optional().Nillable().Immutable().MaxLen(64),
+		field.String("address").Optional().Nillable().Immutable().MaxLen(64).Comment("the client's IP address"),
+		field.JSON("details", map[string]any{}).Optional().Immutable(),
+	}
+}
+
+// Indexes of AuditEvent.
+func (AuditEvent) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("school_id", "id")}
+}
+
+// Annotations of AuditEvent.
+func (AuditEvent) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Table("audit_events")}
+}

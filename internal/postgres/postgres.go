@@ -1,0 +1,44 @@
+// Package postgres knows the server: pools, identifiers, and what its errors mean.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Ident quotes a name as an SQL identifier (PostgreSQL manual, 4.1.1).
+func Ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// Literal quotes a text as an SQL string constant that no setting changes the meaning of
+// (PostgreSQL manual, 4.1.2.2).
+func Literal(text string) string {
+	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.Contains(text, `\`) {
+		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
+
+// Open makes a pool of at most maxConns connections to the database at url. It does not connect
+// yet. The connections' own search_path is empty: a statement that says no school finds no table.
+func Open(url string, maxConns int32) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database URL: %w", err)
+	}
+	config.MaxConns = maxConns
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	params := config.ConnConfig.RuntimeParams
+	params["search_path"] = ""
+	params["application_name"] = "homeroom"
+	params["timezone"] = "UTC"
+	params["lock_timeout"] = "10s"
+	params["statement_timeout"] = "60s"
+	params["idle_in_transaction_session_timeout"] = "60s"
+	return pgxpool.NewWithConfig(context.Background(), config)
+}
