@@ -26,8 +26,10 @@ var _ dialect.Driver = (*Driver)(nil)
 // New returns a driver for the given schema over db. Every error of the database passes through
 // translate before ent sees it.
 func New(db *sql.DB, schema string, translate func(error) error) *Driver {
-	return &Driver{db, `"` + strings.ReplaceAll(schema, `"`, `""`) + `"`, translate}
+	return &Driver{db, quote(schema), translate}
 }
+
+func quote(schema string) string { return `"` + strings.ReplaceAll(schema, `"`, `""`) + `"` }
 
 // Dialect returns the dialect's name.
 func (*Driver) Dialect() string { return dialect.Postgres }
@@ -40,45 +42,33 @@ func (d *Driver) Tx(ctx context.Context) (dialect.Tx, error) { return d.BeginTx(
 
 // BeginTx begins a transaction in the schema, with options.
 func (d *Driver) BeginTx(ctx context.Context, options *sql.TxOptions) (dialect.Tx, error) {
-	t, err := d.begin(ctx, options)
+	t, err := Begin(ctx, d.db, options, d.translate)
 	if err != nil {
 		return nil, err
 	}
-	return t, nil
-}
-
-func (d *Driver) begin(ctx context.Context, options *sql.TxOptions) (*tx, error) {
-	sqlTx, err := d.db.BeginTx(ctx, options)
-	if err != nil {
-		return nil, d.translate(err)
-	}
-	if _, err := sqlTx.ExecContext(ctx, `SELECT set_config('search_path', $1, true)`, d.searchPath); err != nil {
-		_ = sqlTx.Rollback()
-		return nil, d.translate(err)
-	}
-	return &tx{entsql.Conn{ExecQuerier: sqlTx}, sqlTx, d.translate}, nil
+	return &scoped{t, d.searchPath}, nil
 }
 
 // Exec runs one statement in a transaction of its own.
 func (d *Driver) Exec(ctx context.Context, query string, args, v any) error {
-	return d.alone(ctx, func(t *tx) error { return t.Exec(ctx, query, args, v) })
+	return d.alone(ctx, func(t *scoped) error { return t.Exec(ctx, query, args, v) })
 }
 
 // ExecContext is Exec in database/sql's form.
 func (d *Driver) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
-	err = d.alone(ctx, func(t *tx) error {
+	err = d.alone(ctx, func(t *scoped) error {
 		result, err = t.ExecContext(ctx, query, args...)
 		return err
 	})
 	return result, err
 }
 
-func (d *Driver) alone(ctx context.Context, do func(*tx) error) error {
-	t, err := d.begin(ctx, nil)
+func (d *Driver) alone(ctx context.Context, do func(*scoped) error) error {
+	t, err := Begin(ctx, d.db, nil, d.translate)
 	if err != nil {
 		return err
 	}
-	if err := do(t); err != nil {
+	if err := do(&scoped{t, d.searchPath}); err != nil {
 		_ = t.Rollback()
 		return err
 	}
@@ -87,11 +77,11 @@ func (d *Driver) alone(ctx context.Context, do func(*tx) error) error {
 
 // Query runs one statement in a transaction of its own, which ends with its rows.
 func (d *Driver) Query(ctx context.Context, query string, args, v any) error {
-	t, err := d.begin(ctx, nil)
+	t, err := Begin(ctx, d.db, nil, d.translate)
 	if err != nil {
 		return err
 	}
-	if err := t.Query(ctx, query, args, v); err != nil {
+	if err := (&scoped{t, d.searchPath}).Query(ctx, query, args, v); err != nil {
 		_ = t.Rollback()
 		return err
 	}
@@ -104,7 +94,7 @@ func (d *Driver) Query(ctx context.Context, query string, args, v any) error {
 // was read, not in Close, whose error callers drop: a failed commit must be seen.
 type ownRows struct {
 	entsql.ColumnScanner
-	tx   *tx
+	tx   *Tx
 	done bool
 	err  error
 }
@@ -142,29 +132,77 @@ func (r *ownRows) Close() error {
 	return r.tx.Commit()
 }
 
-type tx struct {
-	conn      entsql.Conn
-	sqlTx     *sql.Tx
-	translate func(error) error
+// Tx is one transaction, in which statements of several schemas may take part.
+type Tx struct {
+	sqlTx      *sql.Tx
+	conn       entsql.Conn
+	translate  func(error) error
+	searchPath string // what it is now, "" before the first statement
 }
 
-func (t *tx) Exec(ctx context.Context, query string, args, v any) error {
-	return t.translate(t.conn.Exec(ctx, query, args, v))
+// Begin begins a transaction on db. Every error of the database passes through translate.
+func Begin(ctx context.Context, db *sql.DB, options *sql.TxOptions, translate func(error) error) (*Tx, error) {
+	sqlTx, err := db.BeginTx(ctx, options)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &Tx{sqlTx: sqlTx, conn: entsql.Conn{ExecQuerier: sqlTx}, translate: translate}, nil
 }
 
-func (t *tx) Query(ctx context.Context, query string, args, v any) error {
-	return t.translate(t.conn.Query(ctx, query, args, v))
+// In returns a driver whose statements run in the given schema, within the transaction. Its own
+// transactions are parts of this one: they neither commit nor roll back.
+func (t *Tx) In(schema string) dialect.Driver { return &within{scoped{t, quote(schema)}} }
+
+// Commit commits.
+func (t *Tx) Commit() error { return t.translate(t.sqlTx.Commit()) }
+
+// Rollback undoes all of the transaction.
+func (t *Tx) Rollback() error { return t.translate(t.sqlTx.Rollback()) }
+
+// enter makes searchPath that of the next statements.
+func (t *Tx) enter(ctx context.Context, searchPath string) error {
+	if t.searchPath == searchPath {
+		return nil
+	}
+	if _, err := t.sqlTx.ExecContext(ctx, `SELECT set_config('search_path', $1, true)`, searchPath); err != nil {
+		return t.translate(err)
+	}
+	t.searchPath = searchPath
+	return nil
 }
 
-func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	result, err := t.sqlTx.ExecContext(ctx, query, args...)
-	return result, t.translate(err)
+// scoped is a transaction as statements of one schema see it.
+type scoped struct {
+	*Tx
+	searchPath string
 }
 
-func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := t.sqlTx.QueryContext(ctx, query, args...)
-	return rows, t.translate(err)
+func (s *scoped) Exec(ctx context.Context, query string, args, v any) error {
+	if err := s.enter(ctx, s.searchPath); err != nil {
+		return err
+	}
+	return s.translate(s.conn.Exec(ctx, query, args, v))
 }
 
-func (t *tx) Commit() error   { return t.translate(t.sqlTx.Commit()) }
-func (t *tx) Rollback() error { return t.translate(t.sqlTx.Rollback()) }
+func (s *scoped) Query(ctx context.Context, query string, args, v any) error {
+	if err := s.enter(ctx, s.searchPath); err != nil {
+		return err
+	}
+	return s.translate(s.conn.Query(ctx, query, args, v))
+}
+
+func (s *scoped) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := s.enter(ctx, s.searchPath); err != nil {
+		return nil, err
+	}
+	result, err := s.sqlTx.ExecContext(ctx, query, args...)
+	return result, s.translate(err)
+}
+
+// within is a driver whose transactions are parts of one that is open already.
+type within struct{ scoped }
+
+func (*within) Dialect() string { return dialect.Postgres }
+func (*within) Close() error    { return nil }
+
+func (w *within) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(w), nil }

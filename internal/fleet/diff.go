@@ -38,6 +38,7 @@ func Diff(ctx context.Context, scratchURL, path, name string, tables []*schema.T
 		schema.WithDropColumn(true),
 		schema.WithDropIndex(true),
 		schema.WithErrNoPlan(true),
+		schema.WithIndent("  "),
 	)
 	if err != nil {
 		return nil, err

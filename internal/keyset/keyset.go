@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -111,3 +112,9 @@ func decode(cursor string) (p position, err error) {
 	}
 	return p, json.Unmarshal(text, &p)
 }
+
+// Time gives a time in the form of a Key's value.
+func Time(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// Date gives a day in the form of a Key's value.
+func Date(t time.Time) string { return t.Format(time.DateOnly) }

@@ -1,0 +1,65 @@
+package tenancy
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/homeroom-sms/homeroom/internal/fault"
+)
+
+// profile maps a hostname to its ASCII form as browsers look it up (UTS #46), and holds it to the
+// letters, digits and hyphens of RFC 1123, section 2.1.
+var profile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
+// NormaliseHost brings a Host header or a domain that somebody typed to the one form in which
+// hosts are stored and compared: lower case, ASCII (IDNA), no port, no trailing dot. An IPv6
+// address keeps its brackets. Anything that is no host is InvalidInput.
+func NormaliseHost(host string) (string, error) {
+	refused := fault.New(fault.InvalidInput, "This is no hostname.")
+	if len(host) > 1024 { // longer than any name in any encoding; spares IDNA the work
+		return "", refused
+	}
+	name := withoutPort(host)
+	if bare := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"); strings.Contains(bare, ":") {
+		address, err := netip.ParseAddr(bare)
+		if err != nil || address.Zone() != "" || name == bare {
+			return "", refused
+		}
+		return "[" + address.String() + "]", nil
+	}
+	ascii, err := profile.ToASCII(strings.TrimSuffix(name, "."))
+	if err != nil {
+		return "", refused.Because(err)
+	}
+	return ascii, nil
+}
+
+func withoutPort(host string) string {
+	if name, port, err := net.SplitHostPort(host); err == nil && digits(port) {
+		if strings.Contains(name, ":") {
+			return "[" + name + "]"
+		}
+		return name
+	}
+	return host
+}
+
+func digits(text string) bool {
+	return strings.Trim(text, "0123456789") == ""
+}
+
+// NormaliseDomain is NormaliseHost for a name that is to lead to a school: an IP address or a
+// port is refused too.
+func NormaliseDomain(domain string) (string, error) {
+	name, err := NormaliseHost(domain)
+	if err != nil || withoutPort(domain) != domain {
+		return "", fault.New(fault.InvalidInput, "This is no domain name: it takes letters, digits, hyphens and dots, without a port.")
+	}
+	if last := name[strings.LastIndexByte(name, '.')+1:]; strings.HasPrefix(name, "[") || digits(last) {
+		return "", fault.New(fault.InvalidInput, "An IP address can't be a school's domain.")
+	}
+	return name, nil
+}

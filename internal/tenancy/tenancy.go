@@ -1,0 +1,94 @@
+// Package tenancy leads from a host to a school, and from a school to an ent client whose every
+// statement runs in that school's schema.
+package tenancy
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/school"
+	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
+	"github.com/homeroom-sms/homeroom/internal/entpgx"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// publicSchema holds the platform's own tables.
+const publicSchema = "public"
+
+// Registry finds schools and opens their schemas.
+type Registry struct {
+	db     *sql.DB
+	public *publicdb.Client
+}
+
+// Tenant is one school as a request meets it.
+type Tenant struct {
+	ID   uuid.UUID
+	Code string
+	Name string
+	DB   *tenantdb.Client // in the school's schema, and in no other
+}
+
+// New returns the registry of the schools in the database behind pool.
+func New(pool *pgxpool.Pool) *Registry {
+	db := stdlib.OpenDBFromPool(pool)
+	driver := entpgx.New(db, publicSchema, postgres.Fault)
+	return &Registry{db: db, public: publicdb.NewClient(publicdb.Driver(driver))}
+}
+
+// Close lets go of the pool; whoever opened it closes it.
+func (r *Registry) Close() error { return r.db.Close() }
+
+// Public returns the client of the platform's own tables.
+func (r *Registry) Public() *publicdb.Client { return r.public }
+
+// Ping reports whether the database answers.
+func (r *Registry) Ping(ctx context.Context) error { return postgres.Fault(r.db.PingContext(ctx)) }
+
+// Schema returns a client of the tenant graph in the given schema.
+func (r *Registry) Schema(name string) *tenantdb.Client {
+	return tenantdb.NewClient(tenantdb.Driver(entpgx.New(r.db, name, postgres.Fault)))
+}
+
+// ByHost returns the school that a Host header names. A host that leads to no school, or to a
+// deleted one, is UnknownHost; a school that is switched off is SchoolInactive; one that can't
+// serve for now is SchoolUnavailable.
+func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
+	unknown := fault.New(fault.UnknownHost, "No school is served on this host.")
+	name, err := NormaliseHost(host)
+	if err != nil {
+		return nil, unknown
+	}
+	found, err := r.public.School.Query().Where(school.HasDomainsWith(domain.Domain(name))).Only(ctx)
+	if publicdb.IsNotFound(err) {
+		return nil, unknown
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding the school of a host: %w", err)
+	}
+	if err := servable(found); err != nil {
+		return nil, err
+	}
+	return &Tenant{ID: found.ID, Code: found.Code, Name: found.Name, DB: r.Schema(found.SchemaName)}, nil
+}
+
+func servable(s *publicdb.School) error {
+	switch {
+	case s.State == school.StateDeleted:
+		return fault.New(fault.UnknownHost, "No school is served on this host.")
+	case s.State != school.StateReady:
+		return &fault.Error{Kind: fault.SchoolUnavailable, Message: "The school can't be served at this moment.", RetryAfter: 10 * time.Second}
+	case !s.IsActive:
+		return fault.New(fault.SchoolInactive, "The school is switched off.")
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package tenancy
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
+	"github.com/homeroom-sms/homeroom/internal/entpgx"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// Tx is one transaction on the platform's tables and on those of schools, for what must happen to
+// both or to neither.
+type Tx struct{ tx *entpgx.Tx }
+
+// Public returns the client of the platform's own tables, within the transaction.
+func (t *Tx) Public() *publicdb.Client {
+	return publicdb.NewClient(publicdb.Driver(t.tx.In(publicSchema)))
+}
+
+// Schema returns a client of the tenant graph in the given schema, within the transaction.
+func (t *Tx) Schema(name string) *tenantdb.Client {
+	return tenantdb.NewClient(tenantdb.Driver(t.tx.In(name)))
+}
+
+// InTx runs do in one transaction. It commits if do returns nil, else nothing that do did stays.
+func (r *Registry) InTx(ctx context.Context, do func(*Tx) error) error {
+	tx, err := entpgx.Begin(ctx, r.db, nil, postgres.Fault)
+	if err != nil {
+		return err
+	}
+	return finish(tx, func() error { return do(&Tx{tx}) })
+}
+
+// InTx runs do in one transaction on a school's tables, like Registry.InTx.
+func InTx(ctx context.Context, db *tenantdb.Client, do func(*tenantdb.Client) error) error {
+	tx, err := db.Tx(ctx)
+	if err != nil {
+		return err
+	}
+	return finish(tx, func() error { return do(tx.Client()) })
+}
+
+type transaction interface {
+	Commit() error
+	Rollback() error
+}
+
+func finish(tx transaction, do func() error) error {
+	returned := false
+	defer func() {
+		if !returned { // do panicked
+			_ = tx.Rollback()
+		}
+	}()
+	err := do()
+	returned = true
+	if err == nil {
+		return tx.Commit()
+	}
+	if undone := tx.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) {
+		err = errors.Join(err, undone)
+	}
+	return unacceptable(err)
+}
+
+// unacceptable puts what ent's validators refuse into words; any other error comes back untouched.
+func unacceptable(err error) error {
+	var column string
+	var public *publicdb.ValidationError
+	var tenant *tenantdb.ValidationError
+	switch {
+	case errors.As(err, &public):
+		column = public.Name
+	case errors.As(err, &tenant):
+		column = tenant.Name
+	default:
+		return err
+	}
+	return fault.Invalid("body."+column, "This value is too long, too short or not of the form that it should have.").Because(err)
+}
