@@ -1,0 +1,72 @@
+package systemapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/internal/auth"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
+)
+
+// Impersonating is how long the token of an impersonation lasts.
+const Impersonating = 15 * time.Minute
+
+// Impersonation is a token of an admin of a school.
+type Impersonation struct {
+	AccessToken string    `json:"access_token" doc:"For the tenant API, on the school's hosts."`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+// ImpersonationInput says why somebody wants to act as a school's admin.
+type ImpersonationInput struct {
+	Reason string `json:"reason" minLength:"3" maxLength:"500" example:"Support call about missing results" doc:"Kept in the audit."`
+}
+
+// PurgeInput confirms that a school is to be destroyed.
+type PurgeInput struct {
+	Confirm string `json:"confirm" maxLength:"40" example:"greenwood" doc:"The school's code."`
+}
+
+func (s Service) registerLife(api huma.API) {
+	remove := operation("delete-school", http.MethodDelete, "/schools/{id}/", "Schools", "Delete a school", writers)
+	remove.Description = "Takes the school off the air at once. Its data is kept and can be restored."
+	huma.Register(api, remove, func(ctx context.Context, in *SchoolTarget) (*struct{}, error) {
+		return nil, s.Platform.Delete(ctx, actor(ctx), in.ID, func(row *publicdb.School) error { return in.Check(row.UpdatedAt) })
+	})
+
+	restore := operation("restore-school", http.MethodPost, "/schools/{id}/restore/", "Schools", "Restore a deleted school", writers)
+	restore.DefaultStatus = http.StatusOK
+	huma.Register(api, restore, func(ctx context.Context, in *SchoolPath) (*wire.Item[School], error) {
+		return schoolItem(s.Platform.Restore(ctx, actor(ctx), in.ID))
+	})
+
+	purge := operation("purge-school", http.MethodPost, "/schools/{id}/purge/", "Schools", "Destroy a school and its data", owners)
+	purge.DefaultStatus = http.StatusNoContent
+	purge.Description = "Drops the school's schema now. Nothing brings it back."
+	huma.Register(api, purge, func(ctx context.Context, in *struct {
+		SchoolPath
+		Body PurgeInput
+	},
+	) (*struct{}, error) {
+		return nil, s.Platform.Purge(ctx, actor(ctx), in.ID, in.Body.Confirm)
+	})
+
+	impersonate := operation("impersonate-school", http.MethodPost, "/schools/{id}/impersonate/", "Schools", "Act as an admin of a school", writers)
+	impersonate.DefaultStatus = http.StatusOK
+	impersonate.Description = "Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit."
+	huma.Register(api, impersonate, func(ctx context.Context, in *struct {
+		SchoolPath
+		Body ImpersonationInput
+	},
+	) (*struct{ Body Impersonation }, error) {
+		if err := s.Platform.Impersonated(ctx, actor(ctx), in.ID, in.Body.Reason); err != nil {
+			return nil, err
+		}
+		token, expires, err := s.Tokens.ForSchool(in.ID, auth.Principal{Name: principal(ctx).Name, Role: auth.RoleAdmin}, Impersonating)
+		return &struct{ Body Impersonation }{Impersonation{token, expires}}, err
+	})
+}

@@ -1,0 +1,119 @@
+// Package systemapi is the API of the platform: schools, their domains and onboarding, WhatsApp
+// contacts, and the keys of those who use it.
+package systemapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/internal/auth"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
+	"github.com/homeroom-sms/homeroom/internal/platform"
+)
+
+const root = "/api/v1/system"
+
+// Service is what the API works with. Only the document is wanted of a zero one.
+type Service struct {
+	Platform *platform.Platform
+	Public   *publicdb.Client // where API keys are looked up
+	Tokens   *auth.Tokens
+	Now      func() time.Time
+}
+
+// New registers the system API, its document and its reading page on mux.
+func New(mux *http.ServeMux, s Service, version string) huma.API {
+	api := wire.NewAPI(mux, wire.Document{
+		Title:       "homeroom system API",
+		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nAuthorize with an API key: `Authorization: Bearer hr_...`. The roles that may use an operation are in its `x-roles`.",
+		Version:     version,
+		Tags: []*huma.Tag{
+			{Name: "Schools", Description: "A school each: its row, its schema, its life."},
+			{Name: "Domains", Description: "The hostnames that lead to a school."},
+			{Name: "Setup", Description: "How far a school has come in getting started."},
+			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
+			{Name: "API keys", Description: "Who may use this API."},
+		},
+	}, s.authenticate)
+	s.registerSchools(api)
+	s.registerLife(api)
+	s.registerDomains(api)
+	s.registerSetup(api)
+	s.registerContacts(api)
+	s.registerKeys(api)
+	return api
+}
+
+// The roles that an operation may be open to.
+var (
+	readers = []string{auth.RoleOwner, auth.RoleOperator, auth.RoleViewer}
+	writers = []string{auth.RoleOwner, auth.RoleOperator}
+	owners  = []string{auth.RoleOwner}
+)
+
+const rolesKey = "x-roles"
+
+// operation describes one operation under /api/v1/system. What the document says of its roles is
+// what authenticate goes by.
+func operation(id, method, path, tag, summary string, roles []string) huma.Operation {
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: root + path, Tags: []string{tag}, Summary: summary,
+		Extensions: map[string]any{rolesKey: roles},
+	}
+	switch method {
+	case http.MethodPost:
+		op.DefaultStatus = http.StatusCreated
+	case http.MethodDelete:
+		op.DefaultStatus = http.StatusNoContent
+	}
+	return op
+}
+
+type principalKey struct{}
+
+func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
+	if wire.IsPublic(ctx.Operation()) {
+		next(ctx)
+		return
+	}
+	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		token = ""
+	}
+	principal, err := auth.ByKey(ctx.Context(), s.Public, strings.TrimSpace(token), s.Now())
+	if err != nil {
+		wire.Fail(ctx, err)
+		return
+	}
+	roles, _ := ctx.Operation().Extensions[rolesKey].([]string)
+	if !slices.Contains(roles, principal.Role) {
+		wire.Fail(ctx, fault.New(fault.Forbidden, "This takes the role %s; yours is %s.", strings.Join(roles, " or "), principal.Role))
+		return
+	}
+	next(huma.WithValue(ctx, principalKey{}, principal))
+}
+
+type addressKey struct{}
+
+// WithAddress returns ctx with the client's IP address, for the audit.
+func WithAddress(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, addressKey{}, address)
+}
+
+// actor is who asks, as the audit names them.
+func actor(ctx context.Context) platform.Actor {
+	address, _ := ctx.Value(addressKey{}).(string)
+	return platform.Actor{Name: principal(ctx).Name, RequestID: wire.RequestID(ctx), Address: address}
+}
+
+func principal(ctx context.Context) auth.Principal {
+	p, _ := ctx.Value(principalKey{}).(auth.Principal)
+	return p
+}

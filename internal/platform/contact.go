@@ -1,0 +1,153 @@
+package platform
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/nyaruka/phonenumbers"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/ent/public/predicate"
+	"github.com/homeroom-sms/homeroom/ent/public/school"
+	"github.com/homeroom-sms/homeroom/ent/public/whatsappcontact"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/keyset"
+)
+
+// Contact is a WhatsApp user who belongs to a school.
+type Contact struct {
+	Phone          *string // E.164, or as people write it with + and the country
+	WhatsAppUserID *string
+	DisplayName    *string
+	SchoolID       uuid.UUID
+}
+
+func (c Contact) normal() (Contact, error) {
+	if c.Phone == nil && c.WhatsAppUserID == nil {
+		return c, fault.Invalid("body.phone", "A contact needs a phone number or a WhatsApp user id.")
+	}
+	if c.Phone != nil {
+		number, err := phonenumbers.Parse(*c.Phone, "")
+		if err != nil || !phonenumbers.IsPossibleNumber(number) {
+			return c, fault.Invalid("body.phone", "This is no phone number with + and the code of its country.")
+		}
+		e164 := phonenumbers.Format(number, phonenumbers.E164)
+		c.Phone = &e164
+	}
+	return c, nil
+}
+
+// ContactFilter narrows a list of contacts; a nil or empty field does not.
+type ContactFilter struct {
+	SchoolID *uuid.UUID
+	Phone    string
+	Search   string // in phone and name
+}
+
+var contactOrder = keyset.Order[publicdb.WhatsAppContact]{
+	Keys: []keyset.Key[publicdb.WhatsAppContact]{
+		{Name: "created_at", Value: func(c *publicdb.WhatsAppContact) string { return keyset.Time(c.CreatedAt) }},
+	},
+	ID: func(c *publicdb.WhatsAppContact) uuid.UUID { return c.ID },
+}
+
+// Contacts returns a page of WhatsApp contacts and the cursor of the next.
+func (p *Platform) Contacts(ctx context.Context, f ContactFilter, page keyset.Page) ([]*publicdb.WhatsAppContact, string, error) {
+	var where []predicate.WhatsAppContact
+	if f.SchoolID != nil {
+		where = append(where, whatsappcontact.SchoolID(*f.SchoolID))
+	}
+	if f.Phone != "" {
+		where = append(where, whatsappcontact.Phone(f.Phone))
+	}
+	if f.Search != "" {
+		where = append(where, whatsappcontact.Or(whatsappcontact.PhoneContains(f.Search), whatsappcontact.DisplayNameContainsFold(f.Search)))
+	}
+	return keyset.List(ctx, p.registry.Public().WhatsAppContact.Query().Where(where...), contactOrder, page)
+}
+
+// Contact returns one WhatsApp contact.
+func (p *Platform) Contact(ctx context.Context, id uuid.UUID) (*publicdb.WhatsAppContact, error) {
+	row, err := p.registry.Public().WhatsAppContact.Get(ctx, id)
+	return row, notFound(err, "WhatsApp contact")
+}
+
+// AddContact adds a WhatsApp contact. A phone number or user id that a school has is a Conflict.
+func (p *Platform) AddContact(ctx context.Context, by Actor, c Contact) (row *publicdb.WhatsAppContact, err error) {
+	if c, err = c.normal(); err != nil {
+		return nil, err
+	}
+	err = p.inTx(ctx, func(tx *publicdb.Client) error {
+		owner, err := contactOwner(ctx, tx, c.SchoolID)
+		if err != nil {
+			return err
+		}
+		row, err = tx.WhatsAppContact.Create().SetNillablePhone(c.Phone).SetNillableWhatsappUserID(c.WhatsAppUserID).
+			SetNillableDisplayName(c.DisplayName).SetSchoolID(c.SchoolID).Save(ctx)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, by, "whatsapp-contact.create", owner, map[string]any{"contact": row.ID})
+	})
+	return row, err
+}
+
+func contactOwner(ctx context.Context, tx *publicdb.Client, id uuid.UUID) (*publicdb.School, error) {
+	owner, err := tx.School.Query().Where(school.ID(id), school.StateNEQ(school.StateDeleted)).Only(ctx)
+	if publicdb.IsNotFound(err) {
+		return nil, fault.Invalid("body.school_id", "There is no such school.")
+	}
+	return owner, err
+}
+
+// UpdateContact changes a WhatsApp contact, its school included.
+func (p *Platform) UpdateContact(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.WhatsAppContact) (Contact, error)) (row *publicdb.WhatsAppContact, err error) {
+	err = p.changeContact(ctx, id, func(tx *publicdb.Client, old *publicdb.WhatsAppContact) error {
+		c, err := edit(old)
+		if err != nil {
+			return err
+		}
+		if c, err = c.normal(); err != nil {
+			return err
+		}
+		owner, err := contactOwner(ctx, tx, c.SchoolID)
+		if err != nil {
+			return err
+		}
+		update := tx.WhatsAppContact.UpdateOne(old).SetSchoolID(c.SchoolID).
+			ClearPhone().ClearWhatsappUserID().ClearDisplayName()
+		row, err = update.SetNillablePhone(c.Phone).SetNillableWhatsappUserID(c.WhatsAppUserID).SetNillableDisplayName(c.DisplayName).Save(ctx)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, by, "whatsapp-contact.update", owner, map[string]any{"contact": id, "school_before": old.SchoolID})
+	})
+	return row, err
+}
+
+// RemoveContact removes a WhatsApp contact. check may refuse, given the row as it is then.
+func (p *Platform) RemoveContact(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.WhatsAppContact) error) error {
+	return p.changeContact(ctx, id, func(tx *publicdb.Client, row *publicdb.WhatsAppContact) error {
+		if err := check(row); err != nil {
+			return err
+		}
+		owner, err := tx.School.Get(ctx, row.SchoolID)
+		if err != nil {
+			return err
+		}
+		if err := tx.WhatsAppContact.DeleteOne(row).Exec(ctx); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by, "whatsapp-contact.delete", owner, map[string]any{"contact": id})
+	})
+}
+
+func (p *Platform) changeContact(ctx context.Context, id uuid.UUID, do func(*publicdb.Client, *publicdb.WhatsAppContact) error) error {
+	return p.inTx(ctx, func(tx *publicdb.Client) error {
+		row, err := tx.WhatsAppContact.Query().Where(whatsappcontact.ID(id)).ForUpdate().Only(ctx)
+		if err != nil {
+			return notFound(err, "WhatsApp contact")
+		}
+		return do(tx, row)
+	})
+}

@@ -1,0 +1,86 @@
+package platform
+
+import (
+	"context"
+	"crypto/subtle"
+
+	"github.com/google/uuid"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/ent/public/school"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// change runs do in one transaction with the school's row locked.
+func (p *Platform) change(ctx context.Context, id uuid.UUID, do func(*publicdb.Client, *publicdb.School) error) error {
+	return p.inTx(ctx, func(tx *publicdb.Client) error {
+		row, err := tx.School.Query().Where(school.ID(id)).ForUpdate().Only(ctx)
+		if err != nil {
+			return notFound(err, "school")
+		}
+		return do(tx, row)
+	})
+}
+
+// Delete takes a school off the air at once and keeps its data. Deleting it again is NotFound.
+// check may refuse, given the row as it is at that moment.
+func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.School) error) error {
+	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
+		if row.State == school.StateDeleted {
+			return fault.New(fault.NotFound, "This school is deleted already.")
+		}
+		if err := check(row); err != nil {
+			return err
+		}
+		if err := tx.School.UpdateOne(row).SetState(school.StateDeleted).SetDeletedAt(p.now()).Exec(ctx); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by, "school.delete", row, nil)
+	})
+}
+
+// Restore brings a deleted school back as it was. A school that is not deleted is a Conflict.
+func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*publicdb.School, error) {
+	err := p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
+		if row.State != school.StateDeleted {
+			return fault.New(fault.Conflict, "This school is not deleted.")
+		}
+		if err := tx.School.UpdateOne(row).SetState(school.StateReady).ClearDeletedAt().Exec(ctx); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by, "school.restore", row, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.School(ctx, id)
+}
+
+// Purge drops a school's schema and everything the platform knows of it, for good. confirm must be
+// the school's code.
+func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm string) error {
+	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
+		if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
+			return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
+		}
+		if _, err := tx.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+postgres.Ident(row.SchemaName)+" CASCADE"); err != nil {
+			return err
+		}
+		if err := tx.School.DeleteOne(row).Exec(ctx); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by, "school.purge", row, nil)
+	})
+}
+
+// Impersonated records that somebody is given a token of an admin of a school, and why. A school
+// that is not on the air is a Conflict.
+func (p *Platform) Impersonated(ctx context.Context, by Actor, id uuid.UUID, reason string) error {
+	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
+		if row.State != school.StateReady || !row.IsActive {
+			return fault.New(fault.Conflict, "This school is not on the air.")
+		}
+		return audit(ctx, tx, by, "school.impersonate", row, map[string]any{"reason": reason})
+	})
+}

@@ -1,0 +1,71 @@
+// Package platform is a school's life on the platform: creation, domains, onboarding, suspension,
+// deletion; the contacts that lead to it; and the keys of those who look after all that.
+package platform
+
+import (
+	"context"
+	"time"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/tenancy"
+)
+
+// Settings are what the platform's rules depend on.
+type Settings struct {
+	BaseDomain  string   // a new school with no domain gets <code>.<base domain>; "" for none
+	PublicHosts []string // normalised; no school may have one of these as its domain
+}
+
+// Platform does what the system API and the commands ask for.
+type Platform struct {
+	registry *tenancy.Registry
+	tenant   *fleet.Directory // a school's migrations
+	settings Settings
+	now      func() time.Time
+}
+
+// New returns the platform whose schools get the tables that tenant describes.
+func New(registry *tenancy.Registry, tenant *fleet.Directory, settings Settings, now func() time.Time) *Platform {
+	return &Platform{registry, tenant, settings, now}
+}
+
+// inTx runs do in one transaction on the platform's own tables.
+func (p *Platform) inTx(ctx context.Context, do func(*publicdb.Client) error) error {
+	return p.registry.InTx(ctx, func(tx *tenancy.Tx) error { return do(tx.Public()) })
+}
+
+// Actor is who does something and from where, for the audit.
+type Actor struct {
+	Name      string
+	RequestID string
+	Address   string
+}
+
+// Shell is whoever works on the machine itself.
+var Shell = Actor{Name: "shell"}
+
+// audit records, in the transaction of the change itself, what was done to a school. Details hold
+// no secrets and no personal data.
+func audit(ctx context.Context, tx *publicdb.Client, by Actor, action string, school *publicdb.School, details map[string]any) error {
+	event := tx.AuditEvent.Create().SetActor(by.Name).SetAction(action).SetDetails(details)
+	if school != nil {
+		event.SetSchoolID(school.ID).SetSchoolCode(school.Code)
+	}
+	if by.RequestID != "" {
+		event.SetRequestID(by.RequestID)
+	}
+	if by.Address != "" {
+		event.SetAddress(by.Address)
+	}
+	return event.Exec(ctx)
+}
+
+// notFound puts ent's "not found" into words; any other error comes back untouched.
+func notFound(err error, noun string) error {
+	if publicdb.IsNotFound(err) {
+		return fault.New(fault.NotFound, "There is no such %s.", noun)
+	}
+	return err
+}

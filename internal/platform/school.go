@@ -1,0 +1,226 @@
+package platform
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/google/uuid"
+
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/predicate"
+	"github.com/homeroom-sms/homeroom/ent/public/school"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/keyset"
+	"github.com/homeroom-sms/homeroom/internal/tenancy"
+)
+
+// PrimaryDatabase is the name of the database that holds the public schema.
+const PrimaryDatabase = "primary"
+
+// NewSchool is what a school is created from.
+type NewSchool struct {
+	Name        string
+	Code        string
+	SchemaName  string // "" for school_<code>
+	Domains     []NewDomain
+	Isolation   string // "" for schema
+	Database    string // "" for primary
+	ContactedBy *string
+
+	// Fill, if any, is called once the schema has its tables, in the same transaction: a school
+	// comes with what it puts there, or not at all.
+	Fill func(tx *tenancy.Tx, school *publicdb.School) error
+}
+
+var (
+	codePattern   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	schemaPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	// reserved are schemas that are no school's: PostgreSQL's and the platform's own.
+	reserved = []string{"public", "information_schema", "jobs"}
+)
+
+// Create makes a school that is ready to serve: its row, its domains, its onboarding and its
+// schema with all tables, in one transaction. If any of it fails, nothing is left.
+func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb.School, error) {
+	if n.SchemaName == "" {
+		n.SchemaName = "school_" + strings.ReplaceAll(n.Code, "-", "_")
+	}
+	if len(n.Domains) == 0 && p.settings.BaseDomain != "" {
+		n.Domains = []NewDomain{{Domain: n.Code + "." + p.settings.BaseDomain, IsPrimary: true}}
+	}
+	faults := n.check()
+	domains, domainFaults := p.checkDomains(n.Domains)
+	if faults = append(faults, domainFaults...); len(faults) > 0 {
+		return nil, invalid(faults)
+	}
+	var id uuid.UUID
+	err := p.registry.InTx(ctx, func(both *tenancy.Tx) error {
+		tx := both.Public()
+		row, err := tx.School.Create().SetName(n.Name).SetCode(n.Code).SetSchemaName(n.SchemaName).
+			SetState(school.StateReady).SetSchemaVersion(p.tenant.Version()).Save(ctx)
+		if err != nil {
+			return err
+		}
+		id = row.ID
+		if err := putDomains(ctx, tx, id, domains); err != nil {
+			return err
+		}
+		if err := tx.SchoolSetup.Create().SetSchoolID(id).SetSteps(firstSteps()).SetNillableContactedBy(n.ContactedBy).Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, p.tenant.CreateScript(n.SchemaName)); err != nil {
+			return err
+		}
+		if n.Fill != nil {
+			if err := n.Fill(both, row); err != nil {
+				return err
+			}
+		}
+		return audit(ctx, tx, by, "school.create", row, map[string]any{"name": n.Name, "schema_name": n.SchemaName})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.School(ctx, id)
+}
+
+func (n NewSchool) check() []fault.Field {
+	faults := checkName(n.Name)
+	if !codePattern.MatchString(n.Code) || len(n.Code) < 2 || len(n.Code) > 40 {
+		faults = append(faults, fault.Field{Location: "body.code", Message: "A code has 2 to 40 of a-z, 0-9 and single hyphens between them."})
+	} else if !schemaPattern.MatchString(n.SchemaName) {
+		faults = append(faults, fault.Field{Location: "body.schema_name", Message: "A schema name begins with a letter and has at most 63 of a-z, 0-9 and _."})
+	} else if slices.Contains(reserved, n.SchemaName) || strings.HasPrefix(n.SchemaName, "pg_") {
+		faults = append(faults, fault.Field{Location: "body.schema_name", Message: "This schema name is reserved."})
+	}
+	if n.Isolation != "" && n.Isolation != string(school.IsolationSchema) {
+		faults = append(faults, fault.Field{Location: "body.isolation", Message: "No server is registered on which a school could get a database of its own."})
+	}
+	if n.Database != "" && n.Database != PrimaryDatabase {
+		faults = append(faults, fault.Field{Location: "body.database", Message: "No database of this name is registered."})
+	}
+	return faults
+}
+
+func checkName(name string) []fault.Field {
+	if strings.TrimSpace(name) == "" || strings.ContainsFunc(name, unicode.IsControl) {
+		return []fault.Field{{Location: "body.name", Message: "A name needs at least one visible character and no control characters."}}
+	}
+	return nil
+}
+
+func invalid(faults []fault.Field) error {
+	return &fault.Error{Kind: fault.InvalidInput, Message: faults[0].Message, Fields: faults}
+}
+
+// School returns a school with its domains.
+func (p *Platform) School(ctx context.Context, id uuid.UUID) (*publicdb.School, error) {
+	row, err := withDomains(p.registry.Public().School.Query().Where(school.ID(id))).Only(ctx)
+	return row, notFound(err, "school")
+}
+
+// SchoolByCode returns a school with its domains.
+func (p *Platform) SchoolByCode(ctx context.Context, code string) (*publicdb.School, error) {
+	row, err := withDomains(p.registry.Public().School.Query().Where(school.Code(code))).Only(ctx)
+	return row, notFound(err, "school")
+}
+
+func withDomains(q *publicdb.SchoolQuery) *publicdb.SchoolQuery {
+	return q.WithDomains(func(d *publicdb.DomainQuery) { d.Order(domain.ByID()) })
+}
+
+// SchoolFilter narrows a list of schools; a nil or empty field does not.
+type SchoolFilter struct {
+	IsActive      *bool
+	SetupProgress string
+	Isolation     string
+	Database      string
+	State         string // "" hides the deleted
+	Search        string // in name, code and domains
+}
+
+var schoolOrder = keyset.Order[publicdb.School]{
+	Keys: []keyset.Key[publicdb.School]{
+		{Name: "name", Value: func(s *publicdb.School) string { return s.Name }},
+		{Name: "code", Value: func(s *publicdb.School) string { return s.Code }},
+		{Name: "created_at", Value: func(s *publicdb.School) string { return keyset.Time(s.CreatedAt) }},
+	},
+	ID: func(s *publicdb.School) uuid.UUID { return s.ID },
+}
+
+// Schools returns a page of schools with their domains, and the cursor of the next page.
+func (p *Platform) Schools(ctx context.Context, f SchoolFilter, page keyset.Page) ([]*publicdb.School, string, error) {
+	return keyset.List(ctx, withDomains(p.registry.Public().School.Query().Where(f.predicates()...)), schoolOrder, page)
+}
+
+func (f SchoolFilter) predicates() []predicate.School {
+	where := []predicate.School{school.StateNEQ(school.StateDeleted)}
+	if f.State != "" {
+		where = []predicate.School{school.StateEQ(school.State(f.State))}
+	}
+	if f.IsActive != nil {
+		where = append(where, school.IsActive(*f.IsActive))
+	}
+	if f.SetupProgress != "" {
+		where = append(where, school.SetupProgressEQ(school.SetupProgress(f.SetupProgress)))
+	}
+	if f.Isolation != "" {
+		where = append(where, school.IsolationEQ(school.Isolation(f.Isolation)))
+	}
+	if f.Database != "" {
+		where = append(where, school.Database(f.Database))
+	}
+	if f.Search != "" {
+		where = append(where, school.Or(school.NameContainsFold(f.Search), school.CodeContainsFold(f.Search),
+			school.HasDomainsWith(domain.DomainContainsFold(f.Search))))
+	}
+	return where
+}
+
+// SchoolChange is what of a school may be changed.
+type SchoolChange struct {
+	Name     string
+	Code     string
+	IsActive bool
+	Domains  []NewDomain // all its domains from now on; nil leaves them as they are
+}
+
+// Update changes a school. The change is made from the row as it is at that moment, locked, so
+// that edit may also refuse it.
+func (p *Platform) Update(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.School) (SchoolChange, error)) (*publicdb.School, error) {
+	err := p.inTx(ctx, func(tx *publicdb.Client) error {
+		row, err := withDomains(tx.School.Query().Where(school.ID(id)).ForUpdate()).Only(ctx)
+		if err != nil {
+			return notFound(err, "school")
+		}
+		change, err := edit(row)
+		if err != nil {
+			return err
+		}
+		faults := NewSchool{Name: change.Name, Code: change.Code, SchemaName: row.SchemaName}.check()
+		domains, domainFaults := p.checkDomains(change.Domains)
+		if faults = append(faults, domainFaults...); len(faults) > 0 {
+			return invalid(faults)
+		}
+		if err := tx.School.UpdateOneID(id).SetName(change.Name).SetCode(change.Code).SetIsActive(change.IsActive).Exec(ctx); err != nil {
+			return err
+		}
+		if change.Domains != nil {
+			if err := replaceDomains(ctx, tx, row, domains); err != nil {
+				return err
+			}
+		}
+		return audit(ctx, tx, by, "school.update", row, map[string]any{
+			"before": map[string]any{"name": row.Name, "code": row.Code, "is_active": row.IsActive},
+			"after":  map[string]any{"name": change.Name, "code": change.Code, "is_active": change.IsActive},
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.School(ctx, id)
+}
