@@ -50,18 +50,17 @@ func (d *Directory) Status(ctx context.Context, conn *pgx.Conn, schema string) (
 }
 
 // revisions returns the hash of each revision that was applied in full, and the last version. A
-// hash is "" where the row has none to compare (the atlas command's baselines).
+// version with a dot before it is a note of the atlas command's, no revision.
 func revisions(ctx context.Context, conn *pgx.Conn, schema string) (map[string]string, string, error) {
 	rows, err := conn.Query(ctx, fmt.Sprintf(
 		`SELECT version, hash FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%' AND applied = total AND error IS NULL ORDER BY version`, ident(schema)))
-	if err != nil {
-		return nil, "", err
-	}
 	applied, last, version, hash := map[string]string{}, "", "", ""
-	_, err = pgx.ForEachRow(rows, []any{&version, &hash}, func() error {
-		applied[version], last = hash, version
-		return nil
-	})
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&version, &hash}, func() error {
+			applied[version], last = hash, version
+			return nil
+		})
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000") { // undefined_table, invalid_schema_name
 		return applied, "", nil
