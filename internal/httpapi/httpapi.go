@@ -1,0 +1,215 @@
+// Package httpapi is the service's front door: from a request's host to one of the two APIs, with
+// what every request gets: an id, a log line, and an answer even after a panic.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/tenantapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
+	"github.com/homeroom-sms/homeroom/internal/tenancy"
+)
+
+// Settings are what the front door goes by.
+type Settings struct {
+	PublicHosts    []string       // normalised; they serve the system API
+	TrustedProxies []netip.Prefix // whose X-Forwarded-Host and -For count
+	Version        string
+	Log            zerolog.Logger
+	Ready          func(context.Context) error // whether the service can serve, beside not draining
+}
+
+// Handler answers all requests of the service.
+type Handler struct {
+	settings Settings
+	registry *tenancy.Registry
+	system   http.Handler
+	tenant   http.Handler
+	draining atomic.Bool
+	inFlight atomic.Int64 // requests, probes left out
+}
+
+// New returns the handler that serves the schools of registry, and the system API of system.
+func New(settings Settings, registry *tenancy.Registry, system systemapi.Service) *Handler {
+	systemMux, tenantMux := http.NewServeMux(), http.NewServeMux()
+	systemapi.New(systemMux, system, settings.Version)
+	tenantapi.New(tenantMux, system.Tokens, settings.Version)
+	for _, mux := range []*http.ServeMux{systemMux, tenantMux} {
+		mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusSeeOther)) // whoever comes by browser
+	}
+	return &Handler{settings: settings, registry: registry, system: wire.Handler(systemMux), tenant: wire.Handler(tenantMux)}
+}
+
+// Drain makes /readyz say no from now on, so that no new requests are sent here, and returns when
+// none is in flight any more, or when ctx ends.
+func (h *Handler) Drain(ctx context.Context) {
+	h.draining.Store(true)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for h.inFlight.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// visit is one request on its way through, for its log line.
+type visit struct {
+	school, route string
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	wire.RequestIDMiddleware(http.HandlerFunc(h.observe)).ServeHTTP(w, r)
+}
+
+func (h *Handler) observe(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	address := h.forwarded(r)
+	log := h.settings.Log.With().Str("request_id", wire.RequestID(r.Context())).Str("host", clip(r.Host)).Logger()
+	v, recorder := &visit{}, &statusRecorder{ResponseWriter: w}
+	r = r.WithContext(systemapi.WithAddress(log.WithContext(r.Context()), address.String()))
+	defer func() {
+		aborted := rescue(recover(), recorder, r)
+		event := log.Info()
+		if v.school != "" {
+			event.Str("school", v.school)
+		}
+		event.Str("method", clip(r.Method)).Str("route", v.route).Int("status", recorder.status()).
+			Dur("duration_ms", time.Since(start)).Msg("request")
+		if aborted {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	h.route(recorder, r, v)
+}
+
+// rescue answers a request whose handler panicked, and reports whether the connection must be cut:
+// because the handler asked for it, or because half an answer is out already.
+func rescue(panicked any, w *statusRecorder, r *http.Request) bool {
+	if panicked == nil {
+		return false
+	}
+	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		return true
+	}
+	cause := fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+	if w.code != 0 {
+		zerolog.Ctx(r.Context()).Error().Err(cause).Msg("panic in the middle of an answer")
+		return true
+	}
+	wire.WriteProblem(w, r, cause)
+	return false
+}
+
+// route finds who answers: by the path for the probes, else by the host.
+func (h *Handler) route(w http.ResponseWriter, r *http.Request, v *visit) {
+	switch r.URL.Path {
+	case "/healthz", "/readyz":
+		v.route = r.URL.Path
+		h.probe(w, r)
+		return
+	}
+	h.inFlight.Add(1)
+	defer h.inFlight.Add(-1)
+	host, err := tenancy.NormaliseHost(r.Host)
+	if err == nil && slices.Contains(h.settings.PublicHosts, host) {
+		h.serve(h.system, w, r, v)
+		return
+	}
+	tenant, err := h.registry.ByHost(r.Context(), r.Host)
+	if err != nil {
+		wire.WriteProblem(w, r, err)
+		return
+	}
+	v.school = tenant.Code
+	h.serve(h.tenant, w, r.WithContext(tenantapi.WithTenant(r.Context(), tenant)), v)
+}
+
+func (h *Handler) serve(api http.Handler, w http.ResponseWriter, r *http.Request, v *visit) {
+	defer func() { // also if it panics
+		_, pattern, _ := strings.Cut(r.Pattern, " ")
+		v.route = strings.TrimSuffix(pattern, "{$}")
+	}()
+	api.ServeHTTP(w, r)
+}
+
+// probe answers /healthz, whether the process lives, and /readyz, whether it can serve.
+func (h *Handler) probe(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		wire.WriteProblem(w, r, fault.New(fault.MethodNotAllowed, "This path does not take %s.", clip(r.Method)))
+		return
+	}
+	if r.URL.Path == "/readyz" {
+		if err := h.ready(r.Context()); err != nil {
+			wire.WriteProblem(w, r, err)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
+}
+
+func (h *Handler) ready(ctx context.Context) error {
+	if h.draining.Load() {
+		return &fault.Error{Kind: fault.DatabaseUnavailable, Message: "The service is stopping.", RetryAfter: time.Second}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return h.settings.Ready(ctx)
+}
+
+// clip keeps what a client made up from flooding the log.
+func clip(text string) string {
+	const most = 255
+	if len(text) > most {
+		return text[:most] + "..."
+	}
+	return text
+}
+
+// statusRecorder remembers the status that was answered.
+type statusRecorder struct {
+	http.ResponseWriter
+	code int // 0 until the head is out
+}
+
+func (w *statusRecorder) WriteHeader(code int) {
+	if w.code == 0 && code >= http.StatusOK {
+		w.code = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *statusRecorder) Write(p []byte) (int, error) {
+	if w.code == 0 {
+		w.code = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the writer itself.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *statusRecorder) status() int {
+	if w.code == 0 {
+		return http.StatusOK // what net/http answers for a handler that wrote nothing
+	}
+	return w.code
+}
