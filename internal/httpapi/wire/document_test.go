@@ -1,0 +1,116 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// at walks through decoded JSON.
+func at(t *testing.T, v any, keys ...string) any {
+	t.Helper()
+	for _, key := range keys {
+		object, ok := v.(map[string]any)
+		if !ok || object[key] == nil {
+			t.Fatalf("no %q on the way %v", key, keys)
+		}
+		v = object[key]
+	}
+	return v
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	server, _, _ := serve(t)
+	response := exchange(t, server, "GET", "/openapi.json", "", "")
+	body := response.body
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc["openapi"] != "3.1.0" || response.header.Get("Content-Type") != "application/json" {
+		t.Errorf("openapi %v as %s", doc["openapi"], response.header.Get("Content-Type"))
+	}
+	names := strings.Join(keys(at(t, doc, "components", "schemas").(map[string]any)), " ")
+	if names != "AddressInput AddressPatch FormFile Problem ProblemField Student StudentInput StudentPage StudentPatch" {
+		t.Errorf("schemas: %s", names)
+	}
+	const student = "/api/students/{id}/"
+	for want, way := range map[string][]string{
+		`[{"bearer":[]}]`: {"security"},
+		`[]`:              {"paths", student, "get", "security"},
+		`{"$ref":"#/components/responses/Problem"}`:    {"paths", student, "get", "responses", "default"},
+		`{"$ref":"#/components/schemas/Problem"}`:      {"components", "responses", "Problem", "content", "application/problem+json", "schema"},
+		`{"description":"Not Modified"}`:               {"paths", student, "get", "responses", "304"},
+		`{"$ref":"#/components/schemas/StudentPatch"}`: {"paths", student, "patch", "requestBody", "content", "application/merge-patch+json", "schema"},
+		`{"$ref":"#/components/schemas/StudentPage"}`:  {"paths", "/api/students/", "get", "responses", "200", "content", "application/json", "schema"},
+		`["string","null"]`:                            {"components", "schemas", "StudentInput", "properties", "email", "type"},
+		`"string"`:                                     {"components", "schemas", "StudentPatch", "properties", "name", "type"},
+		`["array","null"]`:                             {"components", "schemas", "StudentPatch", "properties", "tags", "type"},
+		`["female","male","other",null]`:               {"components", "schemas", "Student", "properties", "gender", "enum"},
+		`"array"`:                                      {"components", "schemas", "StudentPage", "properties", "items", "type"},
+		`["items","next_cursor"]`:                      {"components", "schemas", "StudentPage", "required"},
+		`"date"`:                                       {"components", "schemas", "Student", "properties", "born", "format"},
+		`false`:                                        {"components", "schemas", "StudentPatch", "additionalProperties"},
+		`"http"`:                                       {"components", "securitySchemes", "bearer", "type"},
+	} {
+		if got, _ := json.Marshal(at(t, doc, way...)); string(got) != want {
+			t.Errorf("%v: %s, want %s", way, got, want)
+		}
+	}
+	patch := at(t, doc, "components", "schemas", "StudentPatch").(map[string]any)
+	if patch["required"] != nil || strings.Contains(body, "$schema") || strings.Contains(body, `"default":"north"},"name"`) {
+		t.Errorf("the patch requires %v", patch["required"])
+	}
+	if house := at(t, patch, "properties", "house").(map[string]any); house["default"] != nil {
+		t.Errorf("a patch has no defaults: %v", house)
+	}
+	if yaml := exchange(t, server, "GET", "/openapi.yaml", "", ""); !strings.Contains(yaml.body, "openapi: 3.1.0") {
+		t.Error("no YAML")
+	}
+	tagged := "If-None-Match: " + response.header.Get("ETag")
+	if again := exchange(t, server, "GET", "/openapi.json", tagged, ""); again.status != http.StatusNotModified {
+		t.Errorf("status %d", again.status)
+	}
+}
+
+func keys(m map[string]any) []string {
+	return slices.Sorted(maps.Keys(m))
+}
+
+// TestDocsStayHome follows what the page loads: all of it must be there, and nothing from elsewhere.
+func TestDocsStayHome(t *testing.T) {
+	t.Parallel()
+	server, _, _ := serve(t)
+	page := exchange(t, server, "GET", "/docs", "", "").body
+	assets := regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1)
+	if len(assets) < 5 {
+		t.Fatalf("the page loads too little: %s", page)
+	}
+	for _, asset := range assets {
+		if !strings.HasPrefix(asset[1], "/") || strings.HasPrefix(asset[1], "//") {
+			t.Errorf("%s is elsewhere", asset[1])
+			continue
+		}
+		for _, encoding := range []string{"identity", "gzip"} {
+			response := exchange(t, server, "GET", asset[1], "Accept-Encoding: "+encoding, "")
+			if response.status != http.StatusOK || response.body == "" {
+				t.Errorf("%s: %d", asset[1], response.status)
+			}
+			if regexp.MustCompile(`url\(["']?(https?:)?//|@import`).MatchString(response.body) && strings.HasSuffix(asset[1], ".css") {
+				t.Errorf("%s loads from elsewhere", asset[1])
+			}
+			policy := response.header.Get("Content-Security-Policy")
+			if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "http") {
+				t.Errorf("%s: policy %q", asset[1], policy)
+			}
+		}
+	}
+	if strings.Contains(page, "<script>") {
+		t.Error("the policy forbids inline scripts")
+	}
+}
