@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/homeroom-sms/homeroom/atlas"
+	"github.com/homeroom-sms/homeroom/internal/config"
+	"github.com/homeroom-sms/homeroom/internal/embedded"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/platform"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+	"github.com/homeroom-sms/homeroom/internal/tenancy"
+)
+
+// privateDatabase is the name of the database in the private PostgreSQL.
+const privateDatabase = "homeroom"
+
+// server is a PostgreSQL to work on: the one that was named, or the private one.
+type server struct {
+	url     string
+	private *embedded.Server // nil where a URL was given
+}
+
+// Close lets go of the private PostgreSQL.
+func (s *server) Close() error {
+	if s.private == nil {
+		return nil
+	}
+	return s.private.Close()
+}
+
+// reach returns the PostgreSQL that the settings name, started if it is the private one.
+func reach(ctx context.Context, database config.Database, checked config.Checked) (*server, error) {
+	if checked.DatabaseURL != "" {
+		return &server{url: checked.DatabaseURL}, nil
+	}
+	dir, err := filepath.Abs(filepath.Join(database.DataDir, "postgres"))
+	if err != nil {
+		return nil, err
+	}
+	private, err := embedded.Start(ctx, embedded.Options{Dir: dir, Bin: database.PostgresBin})
+	if err != nil {
+		return nil, err
+	}
+	s := &server{private.URL(privateDatabase), private}
+	if err := s.createDatabase(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *server) createDatabase(ctx context.Context) error {
+	return withConn(ctx, s.private.URL("postgres"), func(conn *pgx.Conn) error {
+		// One at a time: two first commands may come at once.
+		_, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended('homeroom_create', 0))")
+		if err != nil {
+			return err
+		}
+		var exists bool
+		err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", privateDatabase).Scan(&exists)
+		if err != nil || exists {
+			return err
+		}
+		_, err = conn.Exec(ctx, "CREATE DATABASE "+postgres.Ident(privateDatabase))
+		return err
+	})
+}
+
+func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return postgres.Fault(err)
+	}
+	err = do(conn)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return errors.Join(err, conn.Close(closing))
+}
+
+// directories are the migrations that this program carries.
+type directories struct{ public, tenant *fleet.Directory }
+
+func loadDirectories() (d directories, err error) {
+	if d.public, err = fleet.Load(atlas.Public()); err != nil {
+		return d, err
+	}
+	d.tenant, err = fleet.Load(atlas.Tenant())
+	return d, err
+}
+
+// place is all that a command works with: a PostgreSQL whose public schema is current, and the
+// platform over it.
+type place struct {
+	*server
+	pool     *pgxpool.Pool
+	registry *tenancy.Registry
+	platform *platform.Platform
+	checked  config.Checked
+}
+
+// Close closes what open opened.
+func (p *place) Close() error {
+	err := p.registry.Close()
+	p.pool.Close()
+	return errors.Join(err, p.server.Close())
+}
+
+// open opens the place that the settings name. On a private PostgreSQL the public schema is
+// migrated first; on another a public schema that is behind is an error that exits with 3.
+func open(ctx context.Context, database config.Database, hosts config.Platform, service *config.Service, migrate bool) (*place, error) {
+	checked, err := config.Check(&database, &hosts, service, tenancy.NormaliseHost)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := loadDirectories()
+	if err != nil {
+		return nil, err
+	}
+	s, err := reach(ctx, database, checked)
+	if err != nil {
+		return nil, err
+	}
+	if s.private != nil && checked.BaseDomain == "" {
+		checked.BaseDomain = "localhost"
+	}
+	if err := withConn(ctx, s.url, func(conn *pgx.Conn) error {
+		return checkPublic(ctx, conn, dirs.public, migrate || s.private != nil)
+	}); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	pool, err := postgres.Open(s.url, checked.MaxConns)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	registry := tenancy.New(pool)
+	return &place{
+		server: s, pool: pool, registry: registry, checked: checked,
+		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts}, time.Now),
+	}, nil
+}
+
+func checkPublic(ctx context.Context, conn *pgx.Conn, dir *fleet.Directory, migrate bool) error {
+	if migrate {
+		_, err := dir.Apply(ctx, conn, publicSchema)
+		return err
+	}
+	state, err := dir.Status(ctx, conn, publicSchema)
+	if err != nil {
+		return postgres.Fault(err)
+	}
+	if len(state.Pending) > 0 {
+		return exitError{exitNotReady, fmt.Errorf("the public schema is %d migrations behind: run \"homeroom migrate apply\", or serve with --migrate", len(state.Pending))}
+	}
+	return nil
+}
+
+const publicSchema = "public"

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"github.com/homeroom-sms/homeroom/internal/auth"
+	"github.com/homeroom-sms/homeroom/internal/config"
+	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+type serveCommand struct {
+	config.Platform
+	config.Service
+	Migrate bool `help:"Bring the public schema up to date first."`
+}
+
+func (s serveCommand) Run(c *console, database *config.Database) (err error) {
+	if database.DatabaseURL == "" && database.DatabaseURLFile == "" {
+		return usage("HOMEROOM_DATABASE_URL takes the PostgreSQL to serve, such as postgres://user:password@host:5432/homeroom; for a first look without one, run \"homeroom dev\"")
+	}
+	p, err := open(c.ctx, *database, s.Platform, &s.Service, s.Migrate)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return serve(c, p, s.Service, "", func(string) {})
+}
+
+// readiness is the content of the ready file.
+type readiness struct {
+	URL         string `json:"url"`
+	PID         int    `json:"pid"`
+	DatabaseURL string `json:"database_url"`
+	SystemKey   string `json:"system_key,omitempty"`
+}
+
+// serve answers requests until the context ends. announce is told the URL once they are answered.
+func serve(c *console, p *place, service config.Service, systemKey string, announce func(url string)) error {
+	log := logger(c.stderr, p.checked)
+	tokens, err := signer(p.checked.SigningKey, log)
+	if err != nil {
+		return err
+	}
+	dirs, err := loadDirectories()
+	if err != nil {
+		return err
+	}
+	handler := httpapi.New(httpapi.Settings{
+		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, Version: version, Log: log,
+		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
+	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: tokens, Now: time.Now})
+	listener, err := new(net.ListenConfig).Listen(c.ctx, "tcp", service.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", service.Listen, err)
+	}
+	ready := readiness{URL: "http://" + reachable(listener.Addr()), PID: os.Getpid(), DatabaseURL: p.url, SystemKey: systemKey}
+	if service.ReadyFile != "" {
+		if err := writeReady(service.ReadyFile, ready); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		defer func() { _ = os.Remove(service.ReadyFile) }()
+	}
+	log.Info().Str("url", ready.URL).Str("version", version).Msg("serving")
+	announce(ready.URL)
+	err = httpapi.Serve(c.ctx, listener, handler, p.checked.DrainTimeout)
+	log.Info().Msg("stopped")
+	return err
+}
+
+// ready reports whether the database answers and its public schema is what this program needs.
+func (p *place) ready(ctx context.Context, dirs directories) error {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return postgres.Fault(err)
+	}
+	defer conn.Release()
+	state, err := dirs.public.Status(ctx, conn.Conn(), publicSchema)
+	if err == nil && len(state.Pending) > 0 {
+		return &fault.Error{Kind: fault.DatabaseUnavailable, Message: "The public schema is behind its migrations.", RetryAfter: 10 * time.Second}
+	}
+	return postgres.Fault(err)
+}
+
+// reachable is an address as a client on this machine can use it: a listener on all addresses has
+// none of its own.
+func reachable(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return address.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// writeReady puts the file in place whole: whoever waits for it may read it at once. It may hold a
+// password or a key, so it is its owner's alone.
+func writeReady(path string, content readiness) error {
+	text, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
+	if err != nil {
+		return fmt.Errorf("writing the ready file: %w", err)
+	}
+	_, err = temporary.Write(append(text, '\n'))
+	if err = errors.Join(err, temporary.Close()); err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing the ready file: %w", err), os.Remove(temporary.Name()))
+	}
+	return nil
+}
+
+func signer(seed []byte, log zerolog.Logger) (*auth.Tokens, error) {
+	if seed == nil {
+		log.Warn().Msg("no HOMEROOM_SIGNING_KEY: access tokens end with this process")
+		seed = make([]byte, 32)
+		_, _ = rand.Read(seed) // never fails (crypto/rand)
+	}
+	return auth.NewTokens(seed, time.Now)
+}
+
+func logger(w io.Writer, checked config.Checked) zerolog.Logger {
+	format := checked.LogFormat
+	if format == "" && isTerminal(w) {
+		format = "console"
+	}
+	if format == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+	}
+	return zerolog.New(w).Level(checked.LogLevel).With().Timestamp().Logger()
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// onConn is withConn on the place's own database.
+func (p *place) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
+	return withConn(ctx, p.url, do)
+}
