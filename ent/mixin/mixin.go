@@ -2,8 +2,10 @@
 package mixin
 
 import (
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect"
@@ -45,7 +47,7 @@ type Source struct{ entmixin.Schema }
 
 // Fields of the mixin.
 func (Source) Fields() []ent.Field {
-	return []ent.Field{field.String("source_id").MaxLen(255).Optional().Nillable()}
+	return []ent.Field{field.String("source_id").Validate(MaxLen(255)).Optional().Nillable()}
 }
 
 // Indexes of the mixin.
@@ -68,4 +70,15 @@ func OneOf(table, column string, values ...string) entsql.Annotation {
 // Check is a named CHECK constraint.
 func Check(name, expression string) entsql.Annotation {
 	return entsql.Annotation{Checks: map[string]string{name: expression}}
+}
+
+// MaxLen refuses texts of more than n characters. ent's own MaxLen counts bytes, which cuts names
+// in other scripts short.
+func MaxLen(n int) func(string) error {
+	return func(text string) error {
+		if utf8.RuneCountInString(text) > n {
+			return fmt.Errorf("it has more than %d characters", n)
+		}
+		return nil
+	}
 }

@@ -199,6 +199,14 @@ func (s *scoped) ExecContext(ctx context.Context, query string, args ...any) (sq
 	return result, s.translate(err)
 }
 
+func (s *scoped) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := s.enter(ctx, s.searchPath); err != nil {
+		return nil, err
+	}
+	rows, err := s.sqlTx.QueryContext(ctx, query, args...)
+	return rows, s.translate(err)
+}
+
 // within is a driver whose transactions are parts of one that is open already.
 type within struct{ scoped }
 

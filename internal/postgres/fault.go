@@ -62,6 +62,8 @@ func fromState(pg *pgconn.PgError) *fault.Error {
 		return fault.New(fault.InvalidInput, "A text holds a character that can't be stored.")
 	case "22003": // numeric_value_out_of_range
 		return fault.New(fault.InvalidInput, "A number is out of range.")
+	case "22P02": // invalid_text_representation
+		return fault.New(fault.InvalidInput, "A value is not of the form that it should have.")
 	case "22007", "22008": // invalid_datetime_format, datetime_field_overflow
 		return fault.New(fault.InvalidInput, "A date or time is out of range.")
 	case "40001", "40P01": // serialization_failure, deadlock_detected

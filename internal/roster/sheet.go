@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Limits of what is read.
@@ -210,8 +211,8 @@ func (r *row) need(column string, limit int) string {
 	switch {
 	case text == "":
 		r.fail("the %s is missing", label(column))
-	case len(text) > limit:
-		r.fail("the %s is longer than %d bytes", label(column), limit)
+	case utf8.RuneCountInString(text) > limit:
+		r.fail("the %s is longer than %d characters", label(column), limit)
 	}
 	return text
 }
@@ -219,8 +220,8 @@ func (r *row) need(column string, limit int) string {
 // text returns a value that the row can do without.
 func (r *row) text(column string, limit int) string {
 	text := r.value(column)
-	if len(text) > limit {
-		r.warn("the %s is longer than %d bytes", label(column), limit)
+	if utf8.RuneCountInString(text) > limit {
+		r.warn("the %s is longer than %d characters", label(column), limit)
 		return ""
 	}
 	return text

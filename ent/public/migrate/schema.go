@@ -14,7 +14,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
-		{Name: "name", Type: field.TypeString, Size: 200},
+		{Name: "name", Type: field.TypeString},
 		{Name: "role", Type: field.TypeEnum, Enums: []string{"owner", "operator", "viewer"}},
 		{Name: "secret_hash", Type: field.TypeBytes},
 		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
@@ -31,12 +31,12 @@ var (
 	AuditEventsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "at", Type: field.TypeTime, Default: schema.Expr("now()")},
-		{Name: "actor", Type: field.TypeString, Size: 200},
-		{Name: "action", Type: field.TypeString, Size: 80},
+		{Name: "actor", Type: field.TypeString},
+		{Name: "action", Type: field.TypeString},
 		{Name: "school_id", Type: field.TypeUUID, Nullable: true},
-		{Name: "school_code", Type: field.TypeString, Nullable: true, Size: 40},
-		{Name: "request_id", Type: field.TypeString, Nullable: true, Size: 64},
-		{Name: "address", Type: field.TypeString, Nullable: true, Size: 64},
+		{Name: "school_code", Type: field.TypeString, Nullable: true},
+		{Name: "request_id", Type: field.TypeString, Nullable: true},
+		{Name: "address", Type: field.TypeString, Nullable: true},
 		{Name: "details", Type: field.TypeJSON, Nullable: true},
 	}
 	// AuditEventsTable holds the schema information for the "audit_events" table.
@@ -57,7 +57,7 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
-		{Name: "domain", Type: field.TypeString, Unique: true, Size: 253},
+		{Name: "domain", Type: field.TypeString, Unique: true},
 		{Name: "is_primary", Type: field.TypeBool, Default: false},
 		{Name: "tenant_id", Type: field.TypeUUID},
 	}
@@ -95,15 +95,15 @@ var (
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
-		{Name: "name", Type: field.TypeString, Size: 200},
-		{Name: "code", Type: field.TypeString, Unique: true, Size: 40},
-		{Name: "schema_name", Type: field.TypeString, Unique: true, Size: 63},
+		{Name: "name", Type: field.TypeString},
+		{Name: "code", Type: field.TypeString, Unique: true},
+		{Name: "schema_name", Type: field.TypeString, Unique: true},
 		{Name: "setup_progress", Type: field.TypeEnum, Enums: []string{"not_started", "in_progress", "completed"}, Default: "not_started"},
 		{Name: "is_active", Type: field.TypeBool, Default: true},
 		{Name: "state", Type: field.TypeEnum, Enums: []string{"provisioning", "ready", "moving", "deleted", "failed"}, Default: "provisioning"},
 		{Name: "isolation", Type: field.TypeEnum, Enums: []string{"schema", "database"}, Default: "schema"},
-		{Name: "database", Type: field.TypeString, Size: 63, Default: "primary"},
-		{Name: "schema_version", Type: field.TypeString, Size: 63, Default: ""},
+		{Name: "database", Type: field.TypeString, Default: "primary"},
+		{Name: "schema_version", Type: field.TypeString, Default: ""},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 	}
 	// ClientsTable holds the schema information for the "clients" table.
@@ -130,7 +130,7 @@ var (
 		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "steps", Type: field.TypeJSON},
-		{Name: "contacted_by", Type: field.TypeString, Nullable: true, Size: 200},
+		{Name: "contacted_by", Type: field.TypeString, Nullable: true},
 		{Name: "school_id", Type: field.TypeUUID, Unique: true},
 	}
 	// SchoolSetupsTable holds the schema information for the "school_setups" table.
@@ -153,8 +153,8 @@ var (
 		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "phone", Type: field.TypeString, Unique: true, Nullable: true},
-		{Name: "whatsapp_user_id", Type: field.TypeString, Unique: true, Nullable: true, Size: 128},
-		{Name: "display_name", Type: field.TypeString, Nullable: true, Size: 200},
+		{Name: "whatsapp_user_id", Type: field.TypeString, Unique: true, Nullable: true},
+		{Name: "display_name", Type: field.TypeString, Nullable: true},
 		{Name: "school_id", Type: field.TypeUUID},
 	}
 	// WhatsappContactsTable holds the schema information for the "whatsapp_contacts" table.

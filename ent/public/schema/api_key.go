@@ -18,7 +18,7 @@ func (APIKey) Mixin() []ent.Mixin { return []ent.Mixin{mixin.ID{}, mixin.Timesta
 // Fields of APIKey.
 func (APIKey) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").NotEmpty().MaxLen(200),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(200)),
 		field.Enum("role").Values("owner", "operator", "viewer"),
 		field.Bytes("secret_hash").Sensitive().Immutable().Comment("SHA-256 of the secret part"),
 		field.Time("expires_at").Optional().Nillable(),

@@ -22,12 +22,12 @@ func (AuditEvent) Mixin() []ent.Mixin { return []ent.Mixin{mixin.ID{}} }
 func (AuditEvent) Fields() []ent.Field {
 	return []ent.Field{
 		field.Time("at").Default(mixin.Now).Immutable().Annotations(entsql.DefaultExpr("now()")),
-		field.String("actor").Immutable().MaxLen(200).Comment("kind and id, such as api-key:0192…, or shell"),
-		field.String("action").Immutable().MaxLen(80).Comment("such as school.create"),
+		field.String("actor").Immutable().Validate(mixin.MaxLen(200)).Comment("kind and id, such as api-key:0192…, or shell"),
+		field.String("action").Immutable().Validate(mixin.MaxLen(80)).Comment("such as school.create"),
 		field.UUID("school_id", uuid.UUID{}).Optional().Nillable().Immutable(),
-		field.String("school_code").Optional().Nillable().Immutable().MaxLen(40),
-		field.String("request_id").Optional().Nillable().Immutable().MaxLen(64),
-		field.String("address").Optional().Nillable().Immutable().MaxLen(64).Comment("the client's IP address"),
+		field.String("school_code").Optional().Nillable().Immutable().Validate(mixin.MaxLen(40)),
+		field.String("request_id").Optional().Nillable().Immutable().Validate(mixin.MaxLen(64)),
+		field.String("address").Optional().Nillable().Immutable().Validate(mixin.MaxLen(64)).Comment("the client's IP address"),
 		field.JSON("details", map[string]any{}).Optional().Immutable(),
 	}
 }

@@ -21,7 +21,7 @@ func (Domain) Mixin() []ent.Mixin { return []ent.Mixin{mixin.ID{}, mixin.Timesta
 // Fields of Domain.
 func (Domain) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("domain").Unique().NotEmpty().MaxLen(253).Comment("lower case, ASCII (IDNA), no port"),
+		field.String("domain").Unique().NotEmpty().Validate(mixin.MaxLen(253)).Comment("lower case, ASCII (IDNA), no port"),
 		field.UUID("tenant_id", uuid.UUID{}).Immutable(),
 		field.Bool("is_primary").Default(false),
 	}

@@ -23,15 +23,15 @@ func (School) Mixin() []ent.Mixin { return []ent.Mixin{mixin.ID{}, mixin.Timesta
 // Fields of School.
 func (School) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").NotEmpty().MaxLen(200),
-		field.String("code").Unique().MaxLen(40).Match(regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)),
-		field.String("schema_name").Unique().Immutable().MaxLen(63).Match(regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(200)),
+		field.String("code").Unique().Validate(mixin.MaxLen(40)).Match(regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)),
+		field.String("schema_name").Unique().Immutable().Validate(mixin.MaxLen(63)).Match(regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)),
 		field.Enum("setup_progress").Values("not_started", "in_progress", "completed").Default("not_started"),
 		field.Bool("is_active").Default(true),
 		field.Enum("state").Values("provisioning", "ready", "moving", "deleted", "failed").Default("provisioning"),
 		field.Enum("isolation").Values("schema", "database").Default("schema"),
-		field.String("database").Default("primary").MaxLen(63).Comment("name of the registered database that holds the schema"),
-		field.String("schema_version").Default("").MaxLen(63).Comment("last applied revision; a cache of the schema's own atlas_schema_revisions"),
+		field.String("database").Default("primary").Validate(mixin.MaxLen(63)).Comment("name of the registered database that holds the schema"),
+		field.String("schema_version").Default("").Validate(mixin.MaxLen(63)).Comment("last applied revision; a cache of the schema's own atlas_schema_revisions"),
 		field.Time("deleted_at").Optional().Nillable(),
 	}
 }

@@ -22,7 +22,7 @@ func (SchoolSetup) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("school_id", uuid.UUID{}).Unique().Immutable(),
 		field.JSON("steps", []mixin.SetupStep{}),
-		field.String("contacted_by").Optional().Nillable().MaxLen(200).Comment("who of the platform is in touch with the school"),
+		field.String("contacted_by").Optional().Nillable().Validate(mixin.MaxLen(200)).Comment("who of the platform is in touch with the school"),
 	}
 }
 

@@ -25,8 +25,8 @@ func (WhatsAppContact) Mixin() []ent.Mixin { return []ent.Mixin{mixin.ID{}, mixi
 func (WhatsAppContact) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("phone").Optional().Nillable().Unique().Match(regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)).Comment("E.164"),
-		field.String("whatsapp_user_id").Optional().Nillable().Unique().NotEmpty().MaxLen(128),
-		field.String("display_name").Optional().Nillable().MaxLen(200),
+		field.String("whatsapp_user_id").Optional().Nillable().Unique().NotEmpty().Validate(mixin.MaxLen(128)),
+		field.String("display_name").Optional().Nillable().Validate(mixin.MaxLen(200)),
 		field.UUID("school_id", uuid.UUID{}),
 	}
 }

@@ -22,7 +22,7 @@ func (AcademicYear) Mixin() []ent.Mixin {
 // Fields of AcademicYear.
 func (AcademicYear) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").NotEmpty().MaxLen(80).Unique(),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(80)).Unique(),
 		field.Time("starts_on").SchemaType(mixin.Date),
 		field.Time("ends_on").SchemaType(mixin.Date),
 	}

@@ -24,7 +24,7 @@ func (Assessment) Mixin() []ent.Mixin {
 func (Assessment) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("class_id", uuid.UUID{}),
-		field.String("name").NotEmpty().MaxLen(200),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(200)),
 		field.Enum("kind").Values("assignment", "quiz", "test", "exam", "project"),
 		field.Float("max_score").SchemaType(mixin.Score).Positive(),
 		field.Float("weight").SchemaType(mixin.Score).Positive().Default(1),

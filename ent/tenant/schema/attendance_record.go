@@ -27,7 +27,7 @@ func (AttendanceRecord) Fields() []ent.Field {
 		field.UUID("class_id", uuid.UUID{}).Optional().Nillable(),
 		field.Time("date").SchemaType(mixin.Date),
 		field.Enum("status").Values("present", "absent", "late", "excused"),
-		field.String("note").MaxLen(500).Optional().Nillable(),
+		field.String("note").Validate(mixin.MaxLen(500)).Optional().Nillable(),
 	}
 }
 

@@ -23,12 +23,12 @@ func (Class) Mixin() []ent.Mixin {
 // Fields of Class.
 func (Class) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").NotEmpty().MaxLen(200),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(200)),
 		field.UUID("subject_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("term_id", uuid.UUID{}).Optional().Nillable(),
-		field.String("grade_level").MaxLen(20).Optional().Nillable(),
-		field.String("period").MaxLen(20).Optional().Nillable(),
-		field.String("room").MaxLen(40).Optional().Nillable(),
+		field.String("grade_level").Validate(mixin.MaxLen(20)).Optional().Nillable(),
+		field.String("period").Validate(mixin.MaxLen(20)).Optional().Nillable(),
+		field.String("room").Validate(mixin.MaxLen(40)).Optional().Nillable(),
 		field.Int("capacity").Positive().Optional().Nillable(),
 	}
 }

@@ -22,10 +22,10 @@ func (Guardian) Mixin() []ent.Mixin {
 // Fields of Guardian.
 func (Guardian) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("full_name").NotEmpty().MaxLen(200),
-		field.String("email").MaxLen(254).Optional().Nillable(),
-		field.String("phone").MaxLen(40).Optional().Nillable(),
-		field.String("address").MaxLen(500).Optional().Nillable(),
+		field.String("full_name").NotEmpty().Validate(mixin.MaxLen(200)),
+		field.String("email").Validate(mixin.MaxLen(254)).Optional().Nillable(),
+		field.String("phone").Validate(mixin.MaxLen(40)).Optional().Nillable(),
+		field.String("address").Validate(mixin.MaxLen(500)).Optional().Nillable(),
 	}
 }
 

@@ -26,8 +26,8 @@ func (Result) Fields() []ent.Field {
 		field.UUID("assessment_id", uuid.UUID{}),
 		field.UUID("student_id", uuid.UUID{}),
 		field.Float("score").SchemaType(mixin.Score).Min(0).Optional().Nillable(),
-		field.String("grade").MaxLen(10).Optional().Nillable(),
-		field.String("comment").MaxLen(1000).Optional().Nillable(),
+		field.String("grade").Validate(mixin.MaxLen(10)).Optional().Nillable(),
+		field.String("comment").Validate(mixin.MaxLen(1000)).Optional().Nillable(),
 	}
 }
 

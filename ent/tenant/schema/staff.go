@@ -22,16 +22,16 @@ func (Staff) Mixin() []ent.Mixin {
 // Fields of Staff.
 func (Staff) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("staff_number").Unique().NotEmpty().MaxLen(60),
-		field.String("first_name").NotEmpty().MaxLen(100),
-		field.String("middle_name").MaxLen(100).Optional().Nillable(),
-		field.String("last_name").NotEmpty().MaxLen(100),
-		field.String("title").MaxLen(100).Optional().Nillable(),
+		field.String("staff_number").Unique().NotEmpty().Validate(mixin.MaxLen(60)),
+		field.String("first_name").NotEmpty().Validate(mixin.MaxLen(100)),
+		field.String("middle_name").Validate(mixin.MaxLen(100)).Optional().Nillable(),
+		field.String("last_name").NotEmpty().Validate(mixin.MaxLen(100)),
+		field.String("title").Validate(mixin.MaxLen(100)).Optional().Nillable(),
 		field.Enum("status").Values("active", "on_leave", "left").Default("active"),
-		field.String("email").MaxLen(254).Optional().Nillable(),
-		field.String("phone").MaxLen(40).Optional().Nillable(),
-		field.String("username").MaxLen(100).Optional().Nillable(),
-		field.String("state_id").MaxLen(60).Optional().Nillable(),
+		field.String("email").Validate(mixin.MaxLen(254)).Optional().Nillable(),
+		field.String("phone").Validate(mixin.MaxLen(40)).Optional().Nillable(),
+		field.String("username").Validate(mixin.MaxLen(100)).Optional().Nillable(),
+		field.String("state_id").Validate(mixin.MaxLen(60)).Optional().Nillable(),
 	}
 }
 

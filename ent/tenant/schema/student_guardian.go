@@ -25,7 +25,7 @@ func (StudentGuardian) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("student_id", uuid.UUID{}),
 		field.UUID("guardian_id", uuid.UUID{}),
-		field.String("relationship").NotEmpty().MaxLen(60).Comment("what the guardian is to the student: Mother, Uncle, ..."),
+		field.String("relationship").NotEmpty().Validate(mixin.MaxLen(60)).Comment("what the guardian is to the student: Mother, Uncle, ..."),
 		field.Bool("is_primary").Default(false),
 	}
 }

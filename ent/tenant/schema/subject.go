@@ -22,9 +22,9 @@ func (Subject) Mixin() []ent.Mixin {
 // Fields of Subject.
 func (Subject) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("code").MaxLen(40).Optional().Nillable(),
-		field.String("name").NotEmpty().MaxLen(200),
-		field.String("description").MaxLen(2000).Optional().Nillable(),
+		field.String("code").Validate(mixin.MaxLen(40)).Optional().Nillable(),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(200)),
+		field.String("description").Validate(mixin.MaxLen(2000)).Optional().Nillable(),
 	}
 }
 

@@ -24,7 +24,7 @@ func (Term) Mixin() []ent.Mixin {
 func (Term) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("academic_year_id", uuid.UUID{}),
-		field.String("name").NotEmpty().MaxLen(80),
+		field.String("name").NotEmpty().Validate(mixin.MaxLen(80)),
 		field.Time("starts_on").SchemaType(mixin.Date),
 		field.Time("ends_on").SchemaType(mixin.Date),
 	}

@@ -24,8 +24,8 @@ func (User) Mixin() []ent.Mixin {
 // Fields of User.
 func (User) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("email").Unique().NotEmpty().MaxLen(254).Comment("lower case"),
-		field.String("full_name").NotEmpty().MaxLen(200),
+		field.String("email").Unique().NotEmpty().Validate(mixin.MaxLen(254)).Comment("lower case"),
+		field.String("full_name").NotEmpty().Validate(mixin.MaxLen(200)),
 		field.Enum("role").Values("admin", "staff", "teacher", "guardian", "student"),
 		field.Bool("is_active").Default(true),
 		field.String("password_hash").Optional().Nillable().Sensitive().Comment("argon2id; none until the invitation is accepted"),

@@ -26,9 +26,9 @@ func (WhatsAppStudentMapping) Mixin() []ent.Mixin {
 func (WhatsAppStudentMapping) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("phone").Optional().Nillable().Match(regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)).Comment("E.164"),
-		field.String("whatsapp_user_id").NotEmpty().MaxLen(128).Optional().Nillable(),
-		field.String("admission_number").NotEmpty().MaxLen(60),
-		field.String("student_name").NotEmpty().MaxLen(300),
+		field.String("whatsapp_user_id").NotEmpty().Validate(mixin.MaxLen(128)).Optional().Nillable(),
+		field.String("admission_number").NotEmpty().Validate(mixin.MaxLen(60)),
+		field.String("student_name").NotEmpty().Validate(mixin.MaxLen(300)),
 		field.UUID("student_id", uuid.UUID{}),
 	}
 }
