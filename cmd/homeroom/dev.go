@@ -95,7 +95,7 @@ func seed(c *console, p *place) error {
 // devKey is the system key of dev, the same at each start: it lies in the data folder.
 func (p *place) devKey(c *console, dir string) (string, error) {
 	path := filepath.Join(dir, "system.key")
-	text, err := os.ReadFile(path) //nolint:gosec // a file of our own
+	text, err := os.ReadFile(path)
 	if err == nil {
 		token := strings.TrimSpace(string(text))
 		if _, err := auth.ByKey(c.ctx, p.registry.Public(), token, time.Now()); err == nil {
@@ -114,7 +114,7 @@ func (p *place) devKey(c *console, dir string) (string, error) {
 // devSigningKey keeps tokens good from one start of dev to the next.
 func devSigningKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, "signing.key")
-	if text, err := os.ReadFile(path); err == nil { //nolint:gosec // a file of our own
+	if text, err := os.ReadFile(path); err == nil {
 		if key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text))); err == nil && len(key) == 32 {
 			return key, nil
 		}

@@ -82,7 +82,7 @@ func TestReadyFileIsWrittenWhole(t *testing.T) {
 	if err := writeReady(path, want); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // our own file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func program(t *testing.T, dir string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, args...) //nolint:gosec,noctx // ourselves
+	cmd := exec.Command(self, args...)
 	cmd.Dir = dir
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "HOMEROOM_") {
@@ -110,7 +110,7 @@ func start(t *testing.T, cmd *exec.Cmd) *service {
 	go func() { s.done <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if text, err := os.ReadFile(ready); err == nil { //nolint:gosec // our own file
+		if text, err := os.ReadFile(ready); err == nil {
 			if err := json.Unmarshal(text, &s.readiness); err != nil {
 				t.Fatalf("half a ready file: %s", text)
 			}
@@ -133,7 +133,9 @@ func (s *service) stop(t *testing.T, signal syscall.Signal) int {
 	if err := s.cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
-	<-s.done
+	if err := <-s.done; err != nil {
+		t.Log(err)
+	}
 	return s.cmd.ProcessState.ExitCode()
 }
 

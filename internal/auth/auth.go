@@ -70,7 +70,7 @@ func NewKey(id uuid.UUID) Key {
 func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time) (Principal, error) {
 	idText, secret, ok := strings.Cut(strings.TrimPrefix(token, keyPrefix), "_")
 	id, err := uuid.Parse(idText)
-	if !ok || err != nil || !strings.HasPrefix(token, keyPrefix) {
+	if !ok || err != nil || len(idText) != 32 || !strings.HasPrefix(token, keyPrefix) {
 		return Principal{}, refused()
 	}
 	key, err := db.APIKey.Get(ctx, id)
@@ -88,8 +88,9 @@ func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time
 		return Principal{}, refused()
 	}
 	if key.LastUsedAt == nil || now.Sub(*key.LastUsedAt) > time.Minute {
-		// Without updated_at: being used is no change of the key.
-		err := db.APIKey.UpdateOneID(id).SetLastUsedAt(now).SetUpdatedAt(key.UpdatedAt).Exec(ctx)
+		// Without updated_at: being used is no change of the key, and must not hide one made just now.
+		err := db.APIKey.Update().Where(apikey.ID(id), apikey.UpdatedAt(key.UpdatedAt)).
+			SetLastUsedAt(now).SetUpdatedAt(key.UpdatedAt).Exec(ctx)
 		if err != nil {
 			return Principal{}, err
 		}

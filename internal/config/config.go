@@ -202,7 +202,7 @@ func (c *checker) secret(name, value, path string) string {
 		c.refuse(name, masked, "no value beside "+name+"_FILE: give one of the two")
 		return ""
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	content, err := os.ReadFile(path)
 	if err != nil {
 		c.refuse(name+"_FILE", path, "the path of a file that can be read")
 		return ""

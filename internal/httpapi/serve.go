@@ -39,7 +39,9 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, drain t
 		handler.settings.Log.Warn().Dur("drain_timeout_ms", drain).Msg("requests were still in flight and have been cut off")
 		err = server.Close()
 	}
-	<-failed
+	if stopped := <-failed; !errors.Is(stopped, http.ErrServerClosed) {
+		err = errors.Join(err, stopped)
+	}
 	return err
 }
 

@@ -63,14 +63,18 @@ func List[Q Query[Q, P, O, R], P, O ~func(*sql.Selector), R any](ctx context.Con
 		return nil, "", fault.Invalid("query.sort", "This list can't be sorted by that.")
 	}
 	key := order.Keys[at]
+	foreign := fault.Invalid("query.cursor", "This is no cursor of this list in this order.")
 	if page.Cursor != "" {
 		after, err := decode(page.Cursor)
 		if err != nil || after.Sort != page.Sort {
-			return nil, "", fault.Invalid("query.cursor", "This is no cursor of this list in this order.")
+			return nil, "", foreign
 		}
 		query = query.Where(P(beyond(key.Name, descending, after)))
 	}
 	rows, err := query.Order(O(by(key.Name, descending))).Limit(page.Limit + 1).All(ctx)
+	if page.Cursor != "" && fault.Is(err, fault.InvalidInput) { // its value is none of the column's type
+		return nil, "", foreign.Because(err)
+	}
 	if err != nil || len(rows) <= page.Limit {
 		return rows, "", err
 	}

@@ -114,15 +114,28 @@ func (p *Platform) UpdateContact(ctx context.Context, by Actor, id uuid.UUID, ed
 		if err != nil {
 			return err
 		}
-		update := tx.WhatsAppContact.UpdateOne(old).SetSchoolID(c.SchoolID).
-			ClearPhone().ClearWhatsappUserID().ClearDisplayName()
-		row, err = update.SetNillablePhone(c.Phone).SetNillableWhatsappUserID(c.WhatsAppUserID).SetNillableDisplayName(c.DisplayName).Save(ctx)
-		if err != nil {
+		if row, err = updateContact(tx, old, c).Save(ctx); err != nil {
 			return err
 		}
 		return audit(ctx, tx, by, "whatsapp-contact.update", owner, map[string]any{"contact": id, "school_before": old.SchoolID})
 	})
 	return row, err
+}
+
+// updateContact sets or clears each column: ent would write one of which both is asked twice.
+func updateContact(tx *publicdb.Client, old *publicdb.WhatsAppContact, c Contact) *publicdb.WhatsAppContactUpdateOne {
+	update := tx.WhatsAppContact.UpdateOne(old).SetSchoolID(c.SchoolID).
+		SetNillablePhone(c.Phone).SetNillableWhatsappUserID(c.WhatsAppUserID).SetNillableDisplayName(c.DisplayName)
+	if c.Phone == nil {
+		update.ClearPhone()
+	}
+	if c.WhatsAppUserID == nil {
+		update.ClearWhatsappUserID()
+	}
+	if c.DisplayName == nil {
+		update.ClearDisplayName()
+	}
+	return update
 }
 
 // RemoveContact removes a WhatsApp contact. check may refuse, given the row as it is then.

@@ -14,6 +14,9 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
 
+// MaxDomains is how many domains a school may have.
+const MaxDomains = 50
+
 // NewDomain is a hostname that is to lead to a school.
 type NewDomain struct {
 	Domain    string
@@ -60,23 +63,21 @@ func (p *Platform) checkDomain(name string) (string, error) {
 	return normal, nil
 }
 
-// putDomains adds domains to a school. One that another school has is a Conflict that names its
-// place in the list.
-func putDomains(ctx context.Context, tx *publicdb.Client, schoolID uuid.UUID, domains []NewDomain) error {
-	for i, d := range domains {
-		err := tx.Domain.Create().SetTenantID(schoolID).SetDomain(d.Domain).SetIsPrimary(d.IsPrimary).Exec(ctx)
-		if fault.Is(err, fault.Conflict) {
-			return &fault.Error{Kind: fault.Conflict, Message: "A school has this domain already.", Cause: err,
-				Fields: []fault.Field{{Location: fmt.Sprintf("body.domains[%d].domain", i), Message: "This domain is taken."}}}
-		}
-		if err != nil {
-			return err
+// putDomain adds the domain at a place in the list that was given. One that another school has is a
+// Conflict that names the place.
+func putDomain(ctx context.Context, tx *publicdb.Client, schoolID uuid.UUID, at int, d NewDomain) error {
+	err := tx.Domain.Create().SetTenantID(schoolID).SetDomain(d.Domain).SetIsPrimary(d.IsPrimary).Exec(ctx)
+	if fault.Is(err, fault.Conflict) {
+		return &fault.Error{
+			Kind: fault.Conflict, Message: "A school has this domain already.", Cause: err,
+			Fields: []fault.Field{{Location: fmt.Sprintf("body.domains[%d].domain", at), Message: "This domain is taken."}},
 		}
 	}
-	return nil
+	return err
 }
 
-// replaceDomains makes the given domains all that a school has. Rows of domains that stay are kept.
+// replaceDomains makes the given domains all that a school has. Rows of domains that stay are kept,
+// and those that stay as they are are not touched.
 func replaceDomains(ctx context.Context, tx *publicdb.Client, school *publicdb.School, domains []NewDomain) error {
 	var names []string
 	for _, d := range domains {
@@ -85,18 +86,26 @@ func replaceDomains(ctx context.Context, tx *publicdb.Client, school *publicdb.S
 	if _, err := tx.Domain.Delete().Where(domain.TenantID(school.ID), domain.DomainNotIn(names...)).Exec(ctx); err != nil {
 		return err
 	}
-	if err := demote(ctx, tx, school.ID); err != nil {
-		return err
+	old := map[string]*publicdb.Domain{}
+	for _, row := range school.Edges.Domains {
+		old[row.Domain] = row
 	}
-	for i, d := range domains {
-		at := slices.IndexFunc(school.Edges.Domains, func(old *publicdb.Domain) bool { return old.Domain == d.Domain })
-		if at >= 0 {
-			if err := tx.Domain.UpdateOneID(school.Edges.Domains[at].ID).SetIsPrimary(d.IsPrimary).Exec(ctx); err != nil {
+	for _, d := range domains {
+		if was := old[d.Domain]; d.IsPrimary && (was == nil || !was.IsPrimary) {
+			if err := demote(ctx, tx, school.ID); err != nil {
 				return err
 			}
-			continue
 		}
-		if err := putDomains(ctx, tx, school.ID, domains[i:i+1]); err != nil {
+	}
+	for i, d := range domains {
+		var err error
+		switch was := old[d.Domain]; {
+		case was == nil:
+			err = putDomain(ctx, tx, school.ID, i, d)
+		case d.IsPrimary && !was.IsPrimary:
+			err = tx.Domain.UpdateOneID(was.ID).SetIsPrimary(true).Exec(ctx)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -106,6 +115,11 @@ func replaceDomains(ctx context.Context, tx *publicdb.Client, school *publicdb.S
 // demote leaves a school without a primary domain, for the moment until the next gets to be it.
 func demote(ctx context.Context, tx *publicdb.Client, schoolID uuid.UUID) error {
 	return tx.Domain.Update().Where(domain.TenantID(schoolID), domain.IsPrimary(true)).SetIsPrimary(false).Exec(ctx)
+}
+
+// touch gives a school a new updated_at: its domains are a part of it for whoever goes by its ETag.
+func touch(ctx context.Context, tx *publicdb.Client, school *publicdb.School) error {
+	return tx.School.UpdateOne(school).Exec(ctx)
 }
 
 var domainOrder = keyset.Order[publicdb.Domain]{
@@ -148,12 +162,15 @@ func (p *Platform) AddDomain(ctx context.Context, by Actor, schoolID uuid.UUID, 
 	if err != nil {
 		return nil, fault.Invalid("body.domain", "%s", fault.Of(err).Message)
 	}
-	err = p.change(ctx, schoolID, func(tx *publicdb.Client, school *publicdb.School) error {
-		others, err := tx.Domain.Query().Where(domain.TenantID(schoolID)).Exist(ctx)
+	err = p.changeLive(ctx, schoolID, func(tx *publicdb.Client, school *publicdb.School) error {
+		others, err := tx.Domain.Query().Where(domain.TenantID(schoolID)).Count(ctx)
 		if err != nil {
 			return err
 		}
-		primary := n.IsPrimary || !others
+		if others >= MaxDomains {
+			return fault.New(fault.Conflict, "A school has at most %d domains.", MaxDomains)
+		}
+		primary := n.IsPrimary || others == 0
 		if primary {
 			if err := demote(ctx, tx, schoolID); err != nil {
 				return err
@@ -161,6 +178,9 @@ func (p *Platform) AddDomain(ctx context.Context, by Actor, schoolID uuid.UUID, 
 		}
 		row, err = tx.Domain.Create().SetTenantID(schoolID).SetDomain(name).SetIsPrimary(primary).Save(ctx)
 		if err != nil {
+			return err
+		}
+		if err := touch(ctx, tx, school); err != nil {
 			return err
 		}
 		return audit(ctx, tx, by, "domain.create", school, map[string]any{"domain": name, "is_primary": primary})
@@ -186,6 +206,9 @@ func (p *Platform) MakePrimary(ctx context.Context, by Actor, schoolID, id uuid.
 		if row, err = tx.Domain.UpdateOneID(id).SetIsPrimary(true).Save(ctx); err != nil {
 			return err
 		}
+		if err := touch(ctx, tx, school); err != nil {
+			return err
+		}
 		return audit(ctx, tx, by, "domain.make-primary", school, map[string]any{"domain": old.Domain})
 	})
 	return row, err
@@ -208,13 +231,16 @@ func (p *Platform) RemoveDomain(ctx context.Context, by Actor, schoolID, id uuid
 		if err := tx.Domain.DeleteOneID(id).Exec(ctx); err != nil {
 			return err
 		}
+		if err := touch(ctx, tx, school); err != nil {
+			return err
+		}
 		return audit(ctx, tx, by, "domain.delete", school, map[string]any{"domain": row.Domain})
 	})
 }
 
 // changeDomain locks the school, not the domain: changes of a school's domains follow one another.
 func (p *Platform) changeDomain(ctx context.Context, schoolID, id uuid.UUID, do func(*publicdb.Client, *publicdb.School, *publicdb.Domain) error) error {
-	return p.change(ctx, schoolID, func(tx *publicdb.Client, school *publicdb.School) error {
+	return p.changeLive(ctx, schoolID, func(tx *publicdb.Client, school *publicdb.School) error {
 		row, err := tx.Domain.Query().Where(domain.ID(id), domain.TenantID(schoolID)).Only(ctx)
 		if err != nil {
 			return notFound(err, "domain of this school")

@@ -26,8 +26,11 @@ func (p *Platform) CreateKey(ctx context.Context, by Actor, n NewKey) (row *publ
 	if faults := checkName(n.Name); faults != nil {
 		return nil, "", invalid(faults)
 	}
-	if n.ExpiresAt != nil && !n.ExpiresAt.After(p.now()) {
-		return nil, "", fault.Invalid("body.expires_at", "This time has passed.")
+	if n.ExpiresAt != nil {
+		stored := n.ExpiresAt.UTC().Truncate(time.Microsecond)
+		if n.ExpiresAt = &stored; !stored.After(p.now()) {
+			return nil, "", fault.Invalid("body.expires_at", "This time has passed.")
+		}
 	}
 	key := auth.NewKey(mixin.NewID())
 	err = p.inTx(ctx, func(tx *publicdb.Client) error {

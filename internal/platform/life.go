@@ -23,6 +23,23 @@ func (p *Platform) change(ctx context.Context, id uuid.UUID, do func(*publicdb.C
 	})
 }
 
+// changeLive is change for what a deleted school does not take: that is a Conflict.
+func (p *Platform) changeLive(ctx context.Context, id uuid.UUID, do func(*publicdb.Client, *publicdb.School) error) error {
+	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
+		if err := live(row); err != nil {
+			return err
+		}
+		return do(tx, row)
+	})
+}
+
+func live(row *publicdb.School) error {
+	if row.State == school.StateDeleted {
+		return fault.New(fault.Conflict, "This school is deleted: restore it first.")
+	}
+	return nil
+}
+
 // Delete takes a school off the air at once and keeps its data. Deleting it again is NotFound.
 // check may refuse, given the row as it is at that moment.
 func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.School) error) error {

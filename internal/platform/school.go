@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,13 +50,17 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 	if n.SchemaName == "" {
 		n.SchemaName = "school_" + strings.ReplaceAll(n.Code, "-", "_")
 	}
-	if len(n.Domains) == 0 && p.settings.BaseDomain != "" {
+	byCode := len(n.Domains) == 0 && p.settings.BaseDomain != ""
+	if byCode {
 		n.Domains = []NewDomain{{Domain: n.Code + "." + p.settings.BaseDomain, IsPrimary: true}}
 	}
 	faults := n.check()
 	domains, domainFaults := p.checkDomains(n.Domains)
-	if faults = append(faults, domainFaults...); len(faults) > 0 {
-		return nil, invalid(faults)
+	if !byCode || len(faults) == 0 {
+		faults = append(faults, domainFaults...)
+	}
+	if len(faults) > 0 {
+		return nil, blameCode(byCode, invalid(faults))
 	}
 	var id uuid.UUID
 	err := p.registry.InTx(ctx, func(both *tenancy.Tx) error {
@@ -66,8 +71,10 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 			return err
 		}
 		id = row.ID
-		if err := putDomains(ctx, tx, id, domains); err != nil {
-			return err
+		for i, d := range domains {
+			if err := putDomain(ctx, tx, id, i, d); err != nil {
+				return blameCode(byCode, err)
+			}
 		}
 		if err := tx.SchoolSetup.Create().SetSchoolID(id).SetSteps(firstSteps()).SetNillableContactedBy(n.ContactedBy).Exec(ctx); err != nil {
 			return err
@@ -86,6 +93,19 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 		return nil, err
 	}
 	return p.School(ctx, id)
+}
+
+// blameCode turns what is wrong with a domain that nobody gave to the code that it was made from.
+func blameCode(byCode bool, err error) error {
+	var f *fault.Error
+	if byCode && errors.As(err, &f) {
+		for i, field := range f.Fields {
+			if strings.HasPrefix(field.Location, "body.domains[") {
+				f.Fields[i] = fault.Field{Location: "body.code", Message: "Its domain under the platform's own can't be had: give domains, or another code."}
+			}
+		}
+	}
+	return err
 }
 
 func (n NewSchool) check() []fault.Field {
@@ -196,6 +216,9 @@ func (p *Platform) Update(ctx context.Context, by Actor, id uuid.UUID, edit func
 		row, err := withDomains(tx.School.Query().Where(school.ID(id)).ForUpdate()).Only(ctx)
 		if err != nil {
 			return notFound(err, "school")
+		}
+		if err := live(row); err != nil {
+			return err
 		}
 		change, err := edit(row)
 		if err != nil {

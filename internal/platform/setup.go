@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -65,7 +66,7 @@ type SetupChange struct {
 
 // UpdateSetup changes a school's onboarding; the school's setup_progress follows from the steps.
 func (p *Platform) UpdateSetup(ctx context.Context, by Actor, schoolID uuid.UUID, edit func(*publicdb.SchoolSetup) (SetupChange, error)) (row *publicdb.SchoolSetup, err error) {
-	err = p.change(ctx, schoolID, func(tx *publicdb.Client, owner *publicdb.School) error {
+	err = p.changeLive(ctx, schoolID, func(tx *publicdb.Client, owner *publicdb.School) error {
 		old, err := tx.SchoolSetup.Query().Where(schoolsetup.SchoolID(schoolID)).Only(ctx)
 		if err != nil {
 			return notFound(err, "school")
@@ -75,9 +76,9 @@ func (p *Platform) UpdateSetup(ctx context.Context, by Actor, schoolID uuid.UUID
 			return err
 		}
 		seen := map[string]bool{}
-		for _, step := range change.Steps {
+		for i, step := range change.Steps {
 			if seen[step.ID] {
-				return fault.Invalid("body.steps", "Two steps have the same id.")
+				return fault.Invalid(fmt.Sprintf("body.steps[%d].id", i), "Two steps have the same id.")
 			}
 			seen[step.ID] = true
 		}

@@ -48,8 +48,10 @@ func fromState(pg *pgconn.PgError) *fault.Error {
 	case "23505": // unique_violation
 		return conflict(pg)
 	case "42P06": // duplicate_schema
-		return &fault.Error{Kind: fault.Conflict, Message: "There is a schema of this name already.",
-			Fields: []fault.Field{{Location: "body.schema_name", Message: "This is taken."}}}
+		return &fault.Error{
+			Kind: fault.Conflict, Message: "There is a schema of this name already.",
+			Fields: []fault.Field{{Location: "body.schema_name", Message: "This is taken."}},
+		}
 	case "23503", "23001": // foreign_key_violation, restrict_violation
 		return reference(pg)
 	case "23502": // not_null_violation

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -40,5 +42,10 @@ func Open(url string, maxConns int32) (*pgxpool.Pool, error) {
 	params["lock_timeout"] = "10s"
 	params["statement_timeout"] = "60s"
 	params["idle_in_transaction_session_timeout"] = "60s"
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		// Else times are read in the zone of this process.
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		return nil
+	}
 	return pgxpool.NewWithConfig(context.Background(), config)
 }

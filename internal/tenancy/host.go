@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -19,30 +20,30 @@ var profile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainNa
 // address keeps its brackets. Anything that is no host is InvalidInput.
 func NormaliseHost(host string) (string, error) {
 	refused := fault.New(fault.InvalidInput, "This is no hostname.")
-	if len(host) > 1024 { // longer than any name in any encoding; spares IDNA the work
+	if len(host) > 1024 || !utf8.ValidString(host) { // longer than any name in any encoding; spares IDNA the work
 		return "", refused
 	}
 	name := withoutPort(host)
-	if bare := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"); strings.Contains(bare, ":") {
+	if bare, ok := strings.CutPrefix(name, "["); ok {
+		bare, ok = strings.CutSuffix(bare, "]")
 		address, err := netip.ParseAddr(bare)
-		if err != nil || address.Zone() != "" || name == bare {
+		if !ok || err != nil || !address.Is6() || address.Zone() != "" {
 			return "", refused
 		}
 		return "[" + address.String() + "]", nil
 	}
-	ascii, err := profile.ToASCII(strings.TrimSuffix(name, "."))
-	if err != nil {
+	ascii, err := profile.ToASCII(name)
+	ascii = strings.TrimSuffix(ascii, ".") // not before: IDNA maps other full stops to this one
+	if err != nil || strings.HasSuffix(ascii, ".") {
 		return "", refused.Because(err)
 	}
 	return ascii, nil
 }
 
+// withoutPort leaves brackets where they are: what they hold has to be an IPv6 address.
 func withoutPort(host string) string {
-	if name, port, err := net.SplitHostPort(host); err == nil && digits(port) {
-		if strings.Contains(name, ":") {
-			return "[" + name + "]"
-		}
-		return name
+	if _, port, err := net.SplitHostPort(host); err == nil && digits(port) {
+		return strings.TrimSuffix(host, ":"+port)
 	}
 	return host
 }

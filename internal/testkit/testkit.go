@@ -45,142 +45,148 @@ var directories = sync.OnceValues(func() (dirs [2]*fleet.Directory, err error) {
 })
 
 // Public returns the migrations of the public schema.
-func Public(t testing.TB) *fleet.Directory { return load(t)[0] }
+func Public(tb testing.TB) *fleet.Directory {
+	tb.Helper()
+	return load(tb)[0]
+}
 
 // Tenant returns the migrations of a school's schema.
-func Tenant(t testing.TB) *fleet.Directory { return load(t)[1] }
+func Tenant(tb testing.TB) *fleet.Directory {
+	tb.Helper()
+	return load(tb)[1]
+}
 
-func load(t testing.TB) [2]*fleet.Directory {
-	t.Helper()
+func load(tb testing.TB) [2]*fleet.Directory {
+	tb.Helper()
 	dirs, err := directories()
-	must(t, err)
+	must(tb, err)
 	return dirs
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // Conn returns a connection, as the superuser, to a database of the private server. It is closed
 // with the test.
-func Conn(t testing.TB, database string) *pgx.Conn {
-	t.Helper()
+func Conn(tb testing.TB, database string) *pgx.Conn {
+	tb.Helper()
 	s, err := server()
-	must(t, err)
+	must(tb, err)
 	conn, err := pgx.Connect(context.Background(), s.URL(database))
-	must(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	must(tb, err)
+	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 
 // EmptyDatabase returns the URL of a new, empty database, dropped with the test.
-func EmptyDatabase(t testing.TB) string {
-	t.Helper()
-	return newDatabase(t, "template1")
+func EmptyDatabase(tb testing.TB) string {
+	tb.Helper()
+	return newDatabase(tb, "template1")
 }
 
 // Database returns the URL of a new database whose public schema is at its last revision, dropped
 // with the test.
-func Database(t testing.TB) string {
-	t.Helper()
-	return newDatabase(t, template(t))
+func Database(tb testing.TB) string {
+	tb.Helper()
+	return newDatabase(tb, template(tb))
 }
 
-func newDatabase(t testing.TB, from string) string {
-	t.Helper()
-	admin := Conn(t, "postgres")
+func newDatabase(tb testing.TB, from string) string {
+	tb.Helper()
+	admin := Conn(tb, "postgres")
 	name := "t_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	_, err := admin.Exec(context.Background(), "CREATE DATABASE "+name+" TEMPLATE "+from)
-	must(t, err)
-	t.Cleanup(func() {
+	must(tb, err)
+	tb.Cleanup(func() {
 		if _, err := admin.Exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	s, err := server()
-	must(t, err)
+	must(tb, err)
 	return s.URL(name)
 }
 
 // template returns a database with the migrated public schema, to be copied.
 // Its name says which migrations it holds.
-func template(t testing.TB) string {
-	t.Helper()
+func template(tb testing.TB) string {
+	tb.Helper()
 	sum := fnv.New64a()
-	sum.Write([]byte(Public(t).CreateScript("x") + Tenant(t).CreateScript("x")))
+	sum.Write([]byte(Public(tb).CreateScript("x") + Tenant(tb).CreateScript("x")))
 	name := fmt.Sprintf("template_%x", sum.Sum64())
-	ctx, admin := context.Background(), Conn(t, "postgres")
+	ctx, admin := context.Background(), Conn(tb, "postgres")
 	_, err := admin.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended('homeroom_template', 0))")
-	must(t, err)
+	must(tb, err)
 	defer func() {
 		_, err := admin.Exec(ctx, "SELECT pg_advisory_unlock_all()")
-		must(t, err)
+		must(tb, err)
 	}()
 	var done bool
-	must(t, admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&done))
+	must(tb, admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&done))
 	if done {
 		return name
 	}
-	dropLeftovers(t, admin)
+	dropLeftovers(tb, admin)
 	_, err = admin.Exec(ctx, "CREATE DATABASE "+name+"_new")
-	must(t, err)
+	must(tb, err)
 	s, err := server()
-	must(t, err)
+	must(tb, err)
 	conn, err := pgx.Connect(ctx, s.URL(name+"_new"))
-	must(t, err)
-	_, err = Public(t).Apply(ctx, conn, "public")
-	must(t, errors.Join(err, conn.Close(ctx)))
+	must(tb, err)
+	_, err = Public(tb).Apply(ctx, conn, "public")
+	must(tb, errors.Join(err, conn.Close(ctx)))
 	_, err = admin.Exec(ctx, "ALTER DATABASE "+name+"_new RENAME TO "+name)
-	must(t, err)
+	must(tb, err)
 	return name
 }
 
 // dropLeftovers drops what tests that were killed have left, and templates of other migrations.
 // A database in use refuses and stays.
-func dropLeftovers(t testing.TB, admin *pgx.Conn) {
-	t.Helper()
+func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
+	tb.Helper()
 	rows, err := admin.Query(context.Background(), `SELECT datname FROM pg_database WHERE datname ~ '^(t|template)_'`)
-	must(t, err)
+	must(tb, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	must(t, err)
+	must(tb, err)
 	for _, name := range names {
 		_, err := admin.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name)
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "55006" { // object_in_use
 			continue
 		}
-		must(t, err)
+		must(tb, err)
 	}
 }
 
 // Pool returns a pool on the database at url, closed with the test. Its search_path is empty, so a
 // statement that forgot its school fails.
-func Pool(t testing.TB, url string) *pgxpool.Pool {
-	t.Helper()
+func Pool(tb testing.TB, url string) *pgxpool.Pool {
+	tb.Helper()
 	pool, err := postgres.Open(url, 8)
-	must(t, err)
-	t.Cleanup(pool.Close)
+	must(tb, err)
+	tb.Cleanup(pool.Close)
 	return pool
 }
 
 // Registry returns the registry of a new, migrated database without schools.
-func Registry(t testing.TB) *tenancy.Registry {
-	t.Helper()
-	registry := tenancy.New(Pool(t, Database(t)))
-	t.Cleanup(func() { must(t, registry.Close()) })
+func Registry(tb testing.TB) *tenancy.Registry {
+	tb.Helper()
+	registry := tenancy.New(Pool(tb, Database(tb)))
+	tb.Cleanup(func() { must(tb, registry.Close()) })
 	return registry
 }
 
 // School returns the client of a new, empty school.
-func School(t testing.TB) *tenantdb.Client {
-	t.Helper()
-	registry := Registry(t)
+func School(tb testing.TB) *tenantdb.Client {
+	tb.Helper()
+	registry := Registry(tb)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, err := registry.Public().ExecContext(ctx, Tenant(t).CreateScript("school_test"))
-	must(t, err)
+	_, err := registry.Public().ExecContext(ctx, Tenant(tb).CreateScript("school_test"))
+	must(tb, err)
 	return registry.Schema("school_test")
 }

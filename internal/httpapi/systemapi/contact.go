@@ -30,7 +30,7 @@ func contactOut(c *publicdb.WhatsAppContact) WhatsAppContact {
 
 // WhatsAppContactInput is what of a contact may be given and changed.
 type WhatsAppContactInput struct {
-	SchoolID       uuid.UUID `json:"school_id"`
+	SchoolID       uuid.UUID `json:"school_id" format:"uuid"`
 	Phone          *string   `json:"phone,omitempty" minLength:"1" maxLength:"40" example:"+2348031234567" doc:"With + and the code of the country; stored as E.164. This or whatsapp_user_id is needed."`
 	WhatsAppUserID *string   `json:"whatsapp_user_id,omitempty" minLength:"1" maxLength:"128" example:"NG.1349000000000000"`
 	DisplayName    *string   `json:"display_name,omitempty" minLength:"1" maxLength:"200"`

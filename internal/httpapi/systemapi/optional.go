@@ -13,7 +13,7 @@ type optionalBool struct {
 }
 
 // Schema documents the parameter as what it holds.
-func (optionalBool) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeBoolean} }
+func (*optionalBool) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeBoolean} }
 
 // Receiver is where huma puts the value.
 func (o *optionalBool) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
@@ -21,7 +21,7 @@ func (o *optionalBool) Receiver() reflect.Value { return reflect.ValueOf(o).Elem
 // OnParamSet is how huma says whether there is a value.
 func (o *optionalBool) OnParamSet(isSet bool, _ any) { o.isSet = isSet }
 
-func (o optionalBool) pointer() *bool {
+func (o *optionalBool) pointer() *bool {
 	if !o.isSet {
 		return nil
 	}

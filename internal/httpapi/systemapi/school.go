@@ -66,7 +66,7 @@ type SchoolCreateInput struct {
 type SchoolInput struct {
 	Name     string              `json:"name" minLength:"1" maxLength:"200" example:"Greenwood High School"`
 	Code     string              `json:"code" minLength:"2" maxLength:"40" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$" patternDescription:"a-z, 0-9 and single hyphens between them" example:"greenwood"`
-	IsActive bool                `json:"is_active,omitempty" default:"true" doc:"false switches the school off without touching its data."`
+	IsActive *bool               `json:"is_active,omitempty" default:"true" doc:"false switches the school off without touching its data."` // huma takes a plain false for none
 	Domains  []SchoolDomainInput `json:"domains,omitempty" maxItems:"50" doc:"All its domains from now on; left out, they stay as they are."`
 }
 
@@ -82,7 +82,7 @@ func newDomains(in []SchoolDomainInput) []platform.NewDomain {
 }
 
 func schoolIn(s *publicdb.School) SchoolInput {
-	in := SchoolInput{Name: s.Name, Code: s.Code, IsActive: s.IsActive}
+	in := SchoolInput{Name: s.Name, Code: s.Code, IsActive: &s.IsActive}
 	for _, d := range s.Edges.Domains {
 		in.Domains = append(in.Domains, SchoolDomainInput{d.Domain, d.IsPrimary})
 	}
@@ -169,7 +169,13 @@ func (s Service) registerSchools(api huma.API) {
 			Body wire.Patch[SchoolInput]
 		},
 		) (*wire.Item[School], error) {
-			return s.updateSchool(ctx, in.SchoolTarget, in.Body.Apply)
+			return s.updateSchool(ctx, in.SchoolTarget, func(old SchoolInput) (SchoolInput, error) {
+				changed, err := in.Body.Apply(old)
+				if changed.Domains == nil { // there were none, or the patch takes them away
+					changed.Domains = []SchoolDomainInput{}
+				}
+				return changed, err
+			})
 		})
 }
 
@@ -185,7 +191,7 @@ func (s Service) updateSchool(ctx context.Context, c SchoolTarget, edit func(Sch
 			return platform.SchoolChange{}, err
 		}
 		in, err := edit(schoolIn(row))
-		return platform.SchoolChange{Name: in.Name, Code: in.Code, IsActive: in.IsActive, Domains: newDomains(in.Domains)}, err
+		return platform.SchoolChange{Name: in.Name, Code: in.Code, IsActive: value(in.IsActive), Domains: newDomains(in.Domains)}, err
 	}))
 }
 
