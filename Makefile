@@ -50,6 +50,8 @@ build: ## build bin/homeroom
 # -count=1: the tests ask PostgreSQL and the go command, and Go's cache of results sees neither change.
 .PHONY: test
 test: ## every test, from a fresh checkout, with nothing running (PKG=./internal/school/...)
+	@[ -d "$${HOMEROOM_TEST_DISTRICT:-../shared/data/district}" ] || \
+		echo 'Skipped: the tests with a real district, whose export is not here (HOMEROOM_TEST_DISTRICT=folder).'
 	@tested=$$($(TESTED)) && go test -count=1 -shuffle=on $$tested
 
 .PHONY: race
