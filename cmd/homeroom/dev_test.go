@@ -15,7 +15,8 @@ import (
 // A first look, and a second: everything that was there is there again, also after a kill -9.
 func TestDev(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := passable(t)
+	data := filepath.Join(dir, ".homeroom", "postgres", "data")
 	first := start(t, program(t, dir, "dev"))
 	if status, _ := first.get(t, "localhost", "", "/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz: %d", status)
@@ -33,10 +34,13 @@ func TestDev(t *testing.T) {
 	if status, text := first.send(t, http.MethodPost, "localhost", first.SystemKey, "/api/v1/system/schools/", `{"name":"Elm","code":"elm"}`); status != http.StatusCreated {
 		t.Fatal(status, text)
 	}
+	if _, err := os.Stat(filepath.Join(data, "postmaster.pid")); err != nil {
+		t.Fatal(err)
+	}
 	if code := first.stop(t, syscall.SIGKILL); code != -1 {
 		t.Errorf("killed, it ended with %d", code)
 	}
-	waitForNoServer(t, filepath.Join(dir, ".homeroom", "postgres"))
+	waitForNoServer(t, data)
 
 	second := start(t, program(t, dir, "dev"))
 	if second.SystemKey != first.SystemKey {
@@ -51,18 +55,30 @@ func TestDev(t *testing.T) {
 	if code := second.stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("stopped, it ended with %d: %s", code, second.stderr.String())
 	}
-	waitForNoServer(t, filepath.Join(dir, ".homeroom", "postgres"))
+	waitForNoServer(t, data)
 	if _, err := os.Stat(filepath.Join(dir, ".homeroom", "system.key")); err != nil {
 		t.Error(err)
 	}
 }
 
+// passable is a folder that the account of PostgreSQL can enter: those of a test are their owner's
+// alone, and as root that is another account.
+func passable(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // waitForNoServer waits until the private PostgreSQL has stopped: it takes its pid file away last.
-func waitForNoServer(t *testing.T, dir string) {
+func waitForNoServer(t *testing.T, data string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		pids, err := filepath.Glob(filepath.Join(dir, "*", "postmaster.pid"))
-		if err == nil && len(pids) == 0 {
+		if _, err := os.Stat(filepath.Join(data, "postmaster.pid")); os.IsNotExist(err) {
 			return
 		}
 	}
@@ -71,7 +87,7 @@ func waitForNoServer(t *testing.T, dir string) {
 
 func TestMissingPostgres(t *testing.T) {
 	t.Parallel()
-	cmd := program(t, t.TempDir(), "dev", "--postgres-bin", t.TempDir())
+	cmd := program(t, passable(t), "dev", "--postgres-bin", t.TempDir())
 	finish(t, cmd).expect(t, exitNotReady, "install")
 }
 
