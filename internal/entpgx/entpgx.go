@@ -1,216 +1,181 @@
-// Package entpgx is an ent driver over pgx whose every statement runs in one PostgreSQL schema.
+// Package entpgx is an ent driver natively over pgx, whose every statement runs in a scope: a
+// search_path and, where wanted, a role.
 //
-// The schema is the search_path of the transaction that the statement runs in, set with
-// set_config(..., is_local => true) (PostgreSQL manual, 9.27.1): it ends with the transaction, so
-// a connection carries nothing to its next user, whatever happened before.
+// The scope is set with set_config(..., is_local => true) (PostgreSQL manual, 9.27.1) under the
+// same Sync as the statement, so both are one transaction and one round trip: the scope ends with
+// the statement, and a connection carries nothing to its next user, whatever happened before. There
+// must be no Sync between the two: a cancel that hit the first alone would let the second run in
+// another scope.
 package entpgx
 
 import (
 	"context"
 	"database/sql"
-	"strings"
+	"fmt"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Driver is ent's dialect.Driver for one schema. It is cheap: make one for each schema.
+// Scope is what statements run under.
+type Scope struct {
+	SearchPath string // as PostgreSQL reads it, identifiers quoted
+	Role       string // "" leaves the login's own
+}
+
+// Options are how a DB works.
+type Options struct {
+	// Translate sees every error of the database before ent does; nil leaves them as they are.
+	Translate func(error) error
+	// Unnamed parses each statement anew, unnamed, as a pooler in transaction mode needs it: the
+	// next transaction may meet another server process, which knows none of our statements.
+	Unnamed bool
+	// MaxScopes retires a connection once it has served that many scopes: PostgreSQL keeps what a
+	// backend learned of each schema until the backend ends. Zero never retires one.
+	MaxScopes int
+}
+
+// Pool is where connections come from: a pgxpool.Pool, or what stands in front of one.
+type Pool interface {
+	Acquire(ctx context.Context) (*pgxpool.Conn, error)
+}
+
+// DB runs statements on the connections of a pool.
+type DB struct {
+	pool    Pool
+	options Options
+	shapes  shapes
+	facade  *sql.DB
+}
+
+// New returns a DB over pool, which stays the caller's to close.
+func New(pool Pool, options Options) *DB {
+	if options.Translate == nil {
+		options.Translate = func(err error) error { return err }
+	}
+	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{})}
+}
+
+// Close lets go of what New made, not of the pool.
+func (db *DB) Close() error { return db.facade.Close() }
+
+// Driver returns ent's driver for one scope. It is cheap: keep one for each.
+func (db *DB) Driver(scope Scope) *Driver { return &Driver{db, scope} }
+
+// Driver is ent's dialect.Driver in one scope.
 type Driver struct {
-	db         *sql.DB
-	searchPath string
-	translate  func(error) error
+	db    *DB
+	scope Scope
 }
 
 var _ dialect.Driver = (*Driver)(nil)
 
-// New returns a driver for the given schema over db. Every error of the database passes through
-// translate before ent sees it.
-func New(db *sql.DB, schema string, translate func(error) error) *Driver {
-	return &Driver{db, quote(schema), translate}
-}
-
-func quote(schema string) string { return `"` + strings.ReplaceAll(schema, `"`, `""`) + `"` }
-
 // Dialect returns the dialect's name.
 func (*Driver) Dialect() string { return dialect.Postgres }
 
-// Close does nothing: the database belongs to whoever opened it.
+// Close does nothing: the connections belong to the DB.
 func (*Driver) Close() error { return nil }
 
-// Tx begins a transaction in the schema.
+// Tx begins a transaction in the scope.
 func (d *Driver) Tx(ctx context.Context) (dialect.Tx, error) { return d.BeginTx(ctx, nil) }
 
-// BeginTx begins a transaction in the schema, with options.
+// BeginTx begins a transaction in the scope, with options. It takes a connection and the server
+// hears of it with the first statement. When ctx ends, the transaction is rolled back.
 func (d *Driver) BeginTx(ctx context.Context, options *sql.TxOptions) (dialect.Tx, error) {
-	t, err := Begin(ctx, d.db, options, d.translate)
+	t, err := d.db.Begin(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	return &scoped{t, d.searchPath}, nil
+	return scoped{t, d.scope}, nil
 }
 
 // Exec runs one statement in a transaction of its own.
 func (d *Driver) Exec(ctx context.Context, query string, args, v any) error {
-	return d.alone(ctx, func(t *scoped) error { return t.Exec(ctx, query, args, v) })
-}
-
-// ExecContext is Exec in database/sql's form.
-func (d *Driver) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
-	err = d.alone(ctx, func(t *scoped) error {
-		result, err = t.ExecContext(ctx, query, args...)
-		return err
-	})
-	return result, err
-}
-
-func (d *Driver) alone(ctx context.Context, do func(*scoped) error) error {
-	t, err := Begin(ctx, d.db, nil, d.translate)
-	if err != nil {
-		return err
-	}
-	if err := do(&scoped{t, d.searchPath}); err != nil {
-		_ = t.Rollback()
-		return err
-	}
-	return t.Commit()
+	return exec(ctx, d, query, args, v)
 }
 
 // Query runs one statement in a transaction of its own, which ends with its rows.
 func (d *Driver) Query(ctx context.Context, query string, args, v any) error {
-	t, err := Begin(ctx, d.db, nil, d.translate)
-	if err != nil {
-		return err
+	return queryInto(ctx, d, query, args, v)
+}
+
+// ExecContext is Exec in database/sql's form. Without arguments, query may be several statements.
+func (d *Driver) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if len(args) > 0 {
+		return drain(d.run(ctx, query, args))
 	}
-	if err := (&scoped{t, d.searchPath}).Query(ctx, query, args, v); err != nil {
+	t, err := d.db.Begin(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	result, err := t.script(ctx, d.scope, query)
+	if err != nil {
 		_ = t.Rollback()
-		return err
+		return nil, err
 	}
-	rows := v.(*entsql.Rows)
-	rows.ColumnScanner = &ownRows{ColumnScanner: rows.ColumnScanner, tx: t}
-	return nil
+	return result, t.Commit()
 }
 
-// ownRows are the rows of a statement with a transaction of its own. It commits when the last row
-// was read, not in Close, whose error callers drop: a failed commit must be seen.
-type ownRows struct {
-	entsql.ColumnScanner
-	tx   *Tx
-	done bool
-	err  error
+// QueryContext is Query in database/sql's form.
+func (d *Driver) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return d.db.sqlRows(ctx, d, query, args)
 }
 
-func (r *ownRows) Next() bool {
-	if r.ColumnScanner.Next() {
-		return true
-	}
-	if !r.done && r.ColumnScanner.Err() == nil {
-		r.done = true
-		if r.err = r.tx.translate(r.ColumnScanner.Close()); r.err == nil {
-			r.err = r.tx.Commit()
-		}
-	}
-	return false
+// run sends one statement and returns its rows, the first of which has been read.
+func (d *Driver) run(ctx context.Context, query string, args []any) (*rows, error) {
+	r, err := d.db.runAlone(ctx, d.scope, query, args)
+	return r, d.db.options.Translate(err)
 }
 
-func (r *ownRows) Err() error {
-	if r.err != nil {
-		return r.err
-	}
-	return r.tx.translate(r.ColumnScanner.Err())
+// runner is whoever runs statements: a driver, or a transaction.
+type runner interface {
+	run(ctx context.Context, query string, args []any) (*rows, error)
 }
 
-func (r *ownRows) Close() error {
-	if r.done {
-		return r.err
+func exec(ctx context.Context, on runner, query string, args, v any) error {
+	argv, ok := args.([]any)
+	if !ok {
+		return fmt.Errorf("entpgx: arguments are %T, not []any", args)
 	}
-	r.done = true
-	closed := r.ColumnScanner.Close()
-	if r.ColumnScanner.Err() != nil || closed != nil {
-		_ = r.tx.Rollback()
-		return r.tx.translate(closed)
-	}
-	return r.tx.Commit()
-}
-
-// Tx is one transaction, in which statements of several schemas may take part.
-type Tx struct {
-	sqlTx      *sql.Tx
-	conn       entsql.Conn
-	translate  func(error) error
-	searchPath string // what it is now, "" before the first statement
-}
-
-// Begin begins a transaction on db. Every error of the database passes through translate.
-func Begin(ctx context.Context, db *sql.DB, options *sql.TxOptions, translate func(error) error) (*Tx, error) {
-	sqlTx, err := db.BeginTx(ctx, options)
+	result, err := drain(on.run(ctx, query, argv))
 	if err != nil {
-		return nil, translate(err)
+		return err
 	}
-	return &Tx{sqlTx: sqlTx, conn: entsql.Conn{ExecQuerier: sqlTx}, translate: translate}, nil
-}
-
-// In returns a driver whose statements run in the given schema, within the transaction. Its own
-// transactions are parts of this one: they neither commit nor roll back.
-func (t *Tx) In(schema string) dialect.Driver { return &within{scoped{t, quote(schema)}} }
-
-// Commit commits.
-func (t *Tx) Commit() error { return t.translate(t.sqlTx.Commit()) }
-
-// Rollback undoes all of the transaction.
-func (t *Tx) Rollback() error { return t.translate(t.sqlTx.Rollback()) }
-
-// enter makes searchPath that of the next statements.
-func (t *Tx) enter(ctx context.Context, searchPath string) error {
-	if t.searchPath == searchPath {
-		return nil
+	switch v := v.(type) {
+	case nil:
+	case *sql.Result:
+		*v = result
+	default:
+		return fmt.Errorf("entpgx: a result can't be put into %T", v)
 	}
-	if _, err := t.sqlTx.ExecContext(ctx, `SELECT set_config('search_path', $1, true)`, searchPath); err != nil {
-		return t.translate(err)
-	}
-	t.searchPath = searchPath
 	return nil
 }
 
-// scoped is a transaction as statements of one schema see it.
-type scoped struct {
-	*Tx
-	searchPath string
-}
-
-func (s *scoped) Exec(ctx context.Context, query string, args, v any) error {
-	if err := s.enter(ctx, s.searchPath); err != nil {
+func queryInto(ctx context.Context, on runner, query string, args, v any) error {
+	argv, ok := args.([]any)
+	if !ok {
+		return fmt.Errorf("entpgx: arguments are %T, not []any", args)
+	}
+	into, ok := v.(*entsql.Rows)
+	if !ok {
+		return fmt.Errorf("entpgx: rows can't be put into %T", v)
+	}
+	r, err := on.run(ctx, query, argv)
+	if err != nil {
 		return err
 	}
-	return s.translate(s.conn.Exec(ctx, query, args, v))
+	into.ColumnScanner = r
+	return nil
 }
 
-func (s *scoped) Query(ctx context.Context, query string, args, v any) error {
-	if err := s.enter(ctx, s.searchPath); err != nil {
-		return err
-	}
-	return s.translate(s.conn.Query(ctx, query, args, v))
-}
-
-func (s *scoped) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := s.enter(ctx, s.searchPath); err != nil {
+// drain reads rows to their end and returns how many the statement affected.
+func drain(r *rows, err error) (sql.Result, error) {
+	if err != nil {
 		return nil, err
 	}
-	result, err := s.sqlTx.ExecContext(ctx, query, args...)
-	return result, s.translate(err)
-}
-
-func (s *scoped) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := s.enter(ctx, s.searchPath); err != nil {
+	if err := r.Close(); err != nil {
 		return nil, err
 	}
-	rows, err := s.sqlTx.QueryContext(ctx, query, args...)
-	return rows, s.translate(err)
+	return r.affected, nil
 }
-
-// within is a driver whose transactions are parts of one that is open already.
-type within struct{ scoped }
-
-func (*within) Dialect() string { return dialect.Postgres }
-func (*within) Close() error    { return nil }
-
-func (w *within) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(w), nil }

@@ -4,13 +4,11 @@ package tenancy
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
@@ -26,7 +24,8 @@ const publicSchema = "public"
 
 // Registry finds schools and opens their schemas.
 type Registry struct {
-	db     *sql.DB
+	db     *entpgx.DB
+	pool   *pgxpool.Pool
 	public *publicdb.Client
 }
 
@@ -40,10 +39,12 @@ type Tenant struct {
 
 // New returns the registry of the schools in the database behind pool.
 func New(pool *pgxpool.Pool) *Registry {
-	db := stdlib.OpenDBFromPool(pool)
-	driver := entpgx.New(db, publicSchema, postgres.Fault)
-	return &Registry{db: db, public: publicdb.NewClient(publicdb.Driver(driver))}
+	db := entpgx.New(pool, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256})
+	return &Registry{db: db, pool: pool, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema))))}
 }
+
+// scope is what statements on a schema run under: its path alone, never public behind it.
+func scope(schema string) entpgx.Scope { return entpgx.Scope{SearchPath: postgres.Ident(schema)} }
 
 // Close lets go of the pool; whoever opened it closes it.
 func (r *Registry) Close() error { return r.db.Close() }
@@ -52,11 +53,11 @@ func (r *Registry) Close() error { return r.db.Close() }
 func (r *Registry) Public() *publicdb.Client { return r.public }
 
 // Ping reports whether the database answers.
-func (r *Registry) Ping(ctx context.Context) error { return postgres.Fault(r.db.PingContext(ctx)) }
+func (r *Registry) Ping(ctx context.Context) error { return postgres.Fault(r.pool.Ping(ctx)) }
 
 // Schema returns a client of the tenant graph in the given schema.
 func (r *Registry) Schema(name string) *tenantdb.Client {
-	return tenantdb.NewClient(tenantdb.Driver(entpgx.New(r.db, name, postgres.Fault)))
+	return tenantdb.NewClient(tenantdb.Driver(r.db.Driver(scope(name))))
 }
 
 // ByHost returns the school that a Host header names. A host that leads to no school, or to a

@@ -9,7 +9,6 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/fault"
-	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
 // Tx is one transaction on the platform's tables and on those of schools, for what must happen to
@@ -18,17 +17,17 @@ type Tx struct{ tx *entpgx.Tx }
 
 // Public returns the client of the platform's own tables, within the transaction.
 func (t *Tx) Public() *publicdb.Client {
-	return publicdb.NewClient(publicdb.Driver(t.tx.In(publicSchema)))
+	return publicdb.NewClient(publicdb.Driver(t.tx.In(scope(publicSchema))))
 }
 
 // Schema returns a client of the tenant graph in the given schema, within the transaction.
 func (t *Tx) Schema(name string) *tenantdb.Client {
-	return tenantdb.NewClient(tenantdb.Driver(t.tx.In(name)))
+	return tenantdb.NewClient(tenantdb.Driver(t.tx.In(scope(name))))
 }
 
 // InTx runs do in one transaction. It commits if do returns nil, else nothing that do did stays.
 func (r *Registry) InTx(ctx context.Context, do func(*Tx) error) error {
-	tx, err := entpgx.Begin(ctx, r.db, nil, postgres.Fault)
+	tx, err := r.db.Begin(ctx, nil)
 	if err != nil {
 		return err
 	}

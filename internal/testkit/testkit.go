@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,7 +99,7 @@ func Database(tb testing.TB) string {
 func newDatabase(tb testing.TB, from string) string {
 	tb.Helper()
 	admin := Conn(tb, "postgres")
-	name := "t_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	name := fmt.Sprintf("t_%d_%s", os.Getpid(), strings.ReplaceAll(uuid.NewString(), "-", ""))
 	_, err := admin.Exec(context.Background(), "CREATE DATABASE "+name+" TEMPLATE "+from)
 	must(tb, err)
 	tb.Cleanup(func() {
@@ -144,15 +145,28 @@ func template(tb testing.TB) string {
 	return name
 }
 
-// dropLeftovers drops what tests that were killed have left, and templates of other migrations.
-// A database in use refuses and stays.
+// keptTemplates is how many templates are kept: one for each state of the migrations that checkouts
+// on this machine are at.
+const keptTemplates = 8
+
+// dropLeftovers drops what test processes that were killed have left, and old templates. A database
+// in use refuses and stays.
 func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 	tb.Helper()
-	rows, err := admin.Query(context.Background(), `SELECT datname FROM pg_database WHERE datname ~ '^(t|template)_'`)
+	rows, err := admin.Query(context.Background(), `SELECT datname FROM pg_database WHERE datname ~ '^(t|template)_' ORDER BY oid DESC`)
 	must(tb, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(tb, err)
+	templates := 0
 	for _, name := range names {
+		var pid int
+		if _, err := fmt.Sscanf(name, "t_%d_", &pid); err == nil {
+			if syscall.Kill(pid, 0) == nil {
+				continue
+			}
+		} else if templates++; templates < keptTemplates {
+			continue
+		}
 		_, err := admin.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name)
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "55006" { // object_in_use

@@ -1,0 +1,142 @@
+package entpgx
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"math"
+	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// decode reads one value into dest. What ent scans into most has a way of its own here, the rest
+// goes the general way.
+func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
+	switch d := dest.(type) {
+	case *sql.NullString:
+		if src == nil {
+			*d = sql.NullString{}
+			return nil
+		}
+		if f.Format == pgtype.TextFormatCode {
+			*d = sql.NullString{String: string(src), Valid: true}
+			return nil
+		}
+	case *[]byte:
+		if src == nil {
+			*d = nil
+			return nil
+		}
+		if f.Format == pgtype.TextFormatCode || f.DataTypeOID == pgtype.ByteaOID {
+			*d = append([]byte{}, src...)
+			return nil
+		}
+	case *uuid.UUID:
+		if f.DataTypeOID == pgtype.UUIDOID && len(src) == len(d) {
+			copy(d[:], src)
+			return nil
+		}
+	case *entsql.NullScanner:
+		d.Valid = src != nil
+		if src == nil {
+			return nil
+		}
+		return decode(types, f, src, d.S)
+	case *sql.NullInt64:
+		*d = sql.NullInt64{}
+		if src == nil {
+			return nil
+		}
+		if n, ok := integer(f, src); ok {
+			*d = sql.NullInt64{Int64: n, Valid: true}
+			return nil
+		}
+	case *sql.NullBool:
+		*d = sql.NullBool{}
+		if src == nil {
+			return nil
+		}
+		if f.DataTypeOID == pgtype.BoolOID && len(src) == 1 {
+			*d = sql.NullBool{Bool: src[0] != 0, Valid: true}
+			return nil
+		}
+	case *sql.NullTime:
+		*d = sql.NullTime{}
+		if src == nil {
+			return nil
+		}
+		if t, ok := instant(f, src); ok {
+			*d = sql.NullTime{Time: t, Valid: true}
+			return nil
+		}
+	case *any:
+		return decodeAny(types, f, src, d)
+	}
+	return decodeGeneral(types, f, src, dest)
+}
+
+func integer(f *pgconn.FieldDescription, src []byte) (int64, bool) {
+	switch {
+	case f.DataTypeOID == pgtype.Int8OID && len(src) == 8:
+		return int64(binary.BigEndian.Uint64(src)), true
+	case f.DataTypeOID == pgtype.Int4OID && len(src) == 4:
+		return int64(int32(binary.BigEndian.Uint32(src))), true
+	case f.DataTypeOID == pgtype.Int2OID && len(src) == 2:
+		return int64(int16(binary.BigEndian.Uint16(src))), true
+	}
+	return 0, false
+}
+
+// epoch is where PostgreSQL's binary dates and times count from.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// instant reads a timestamp with time zone, microseconds since epoch, or a date, days since then. The
+// infinities are left to others.
+func instant(f *pgconn.FieldDescription, src []byte) (time.Time, bool) {
+	switch {
+	case f.DataTypeOID == pgtype.TimestamptzOID && len(src) == 8:
+		micros := int64(binary.BigEndian.Uint64(src))
+		if micros == math.MaxInt64 || micros == math.MinInt64 {
+			return time.Time{}, false
+		}
+		return time.UnixMicro(epoch.UnixMicro() + micros).UTC(), true
+	case f.DataTypeOID == pgtype.DateOID && len(src) == 4:
+		days := int32(binary.BigEndian.Uint32(src))
+		if days == math.MaxInt32 || days == math.MinInt32 {
+			return time.Time{}, false
+		}
+		return epoch.AddDate(0, 0, int(days)), true
+	}
+	return time.Time{}, false
+}
+
+// decodeAny reads what database/sql would have handed out.
+func decodeAny(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest *any) error {
+	t, ok := types.TypeForOID(f.DataTypeOID)
+	if !ok {
+		*dest = nil
+		if src != nil {
+			*dest = string(src)
+		}
+		return nil
+	}
+	value, err := t.Codec.DecodeDatabaseSQLValue(types, f.DataTypeOID, f.Format, src)
+	*dest = value
+	return err
+}
+
+// decodeGeneral reads into anything: a sql.Scanner is given what database/sql would give it.
+func decodeGeneral(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
+	scanner, ok := dest.(sql.Scanner)
+	if !ok {
+		return types.Scan(f.DataTypeOID, f.Format, src, dest)
+	}
+	var value any
+	if err := decodeAny(types, f, src, &value); err != nil {
+		return err
+	}
+	return scanner.Scan(value)
+}
