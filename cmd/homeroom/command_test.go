@@ -153,6 +153,17 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--domain", "elm.test").expect(t, 0)
+	homeroom(t, url, "doctor").expect(t, 0, "PostgreSQL", "may create schemas", "schools without one: 0", "none in front", "behind their migrations: 0")
+	ask[*string](t, url, "WITH gone AS (UPDATE clients SET schema_version = '0' RETURNING 1) SELECT NULL::text")
+	homeroom(t, url, "doctor").expect(t, 1, "behind their migrations: 1", "1 of 10 checks failed")
+	homeroom(t, testkit.EmptyDatabase(t), "doctor").expect(t, 1, "public schema", "behind")
+	homeroom(t, "postgres://nobody@127.0.0.1:1/none", "doctor").expect(t, 1, "FAIL", "connection")
+}
+
 // The committed documents are those that this program serves.
 func TestDocumentsAreFresh(t *testing.T) {
 	t.Parallel()

@@ -130,7 +130,11 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	if s.private != nil && checked.BaseDomain == "" {
 		checked.BaseDomain = "localhost"
 	}
+	var roles bool
 	if err := withConn(ctx, s.url, func(conn *pgx.Conn) error {
+		if roles, err = tenantRoles(ctx, conn, checked.TenantRoles); err != nil {
+			return err
+		}
 		return checkPublic(ctx, conn, dirs.public, migrate || s.private != nil)
 	}); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -139,11 +143,27 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	registry := tenancy.New(pool)
+	registry := tenancy.New(pool, tenancy.Options{Roles: roles})
 	return &place{
 		server: s, pool: pool, registry: registry, checked: checked,
-		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts}, time.Now),
+		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts, TenantRoles: roles}, time.Now),
 	}, nil
+}
+
+// tenantRoles decides whether schools have PostgreSQL roles of their own: by default where the login
+// may create roles.
+func tenantRoles(ctx context.Context, conn *pgx.Conn, setting string) (bool, error) {
+	if setting == "off" {
+		return false, nil
+	}
+	var may bool
+	if err := conn.QueryRow(ctx, "SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&may); err != nil {
+		return false, postgres.Fault(err)
+	}
+	if setting == "on" && !may {
+		return false, usage("HOMEROOM_TENANT_ROLES is on, but the login may not create roles: ALTER ROLE ... CREATEROLE, or set it to off")
+	}
+	return may, nil
 }
 
 func checkPublic(ctx context.Context, conn *pgx.Conn, dir *fleet.Directory, migrate bool) error {

@@ -2236,6 +2236,7 @@ type SchoolMutation struct {
 	isolation                *school.Isolation
 	database                 *string
 	schema_version           *string
+	role_name                *string
 	deleted_at               *time.Time
 	clearedFields            map[string]struct{}
 	domains                  map[uuid.UUID]struct{}
@@ -2751,6 +2752,42 @@ func (m *SchoolMutation) ResetSchemaVersion() {
 	m.schema_version = nil
 }
 
+// SetRoleName sets the "role_name" field.
+func (m *SchoolMutation) SetRoleName(s string) {
+	m.role_name = &s
+}
+
+// RoleName returns the value of the "role_name" field in the mutation.
+func (m *SchoolMutation) RoleName() (r string, exists bool) {
+	v := m.role_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRoleName returns the old "role_name" field's value of the School entity.
+// If the School object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SchoolMutation) OldRoleName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRoleName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRoleName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRoleName: %w", err)
+	}
+	return oldValue.RoleName, nil
+}
+
+// ResetRoleName resets all changes to the "role_name" field.
+func (m *SchoolMutation) ResetRoleName() {
+	m.role_name = nil
+}
+
 // SetDeletedAt sets the "deleted_at" field.
 func (m *SchoolMutation) SetDeletedAt(t time.Time) {
 	m.deleted_at = &t
@@ -2981,7 +3018,7 @@ func (m *SchoolMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SchoolMutation) Fields() []string {
-	fields := make([]string, 0, 12)
+	fields := make([]string, 0, 13)
 	if m.created_at != nil {
 		fields = append(fields, school.FieldCreatedAt)
 	}
@@ -3014,6 +3051,9 @@ func (m *SchoolMutation) Fields() []string {
 	}
 	if m.schema_version != nil {
 		fields = append(fields, school.FieldSchemaVersion)
+	}
+	if m.role_name != nil {
+		fields = append(fields, school.FieldRoleName)
 	}
 	if m.deleted_at != nil {
 		fields = append(fields, school.FieldDeletedAt)
@@ -3048,6 +3088,8 @@ func (m *SchoolMutation) Field(name string) (ent.Value, bool) {
 		return m.Database()
 	case school.FieldSchemaVersion:
 		return m.SchemaVersion()
+	case school.FieldRoleName:
+		return m.RoleName()
 	case school.FieldDeletedAt:
 		return m.DeletedAt()
 	}
@@ -3081,6 +3123,8 @@ func (m *SchoolMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldDatabase(ctx)
 	case school.FieldSchemaVersion:
 		return m.OldSchemaVersion(ctx)
+	case school.FieldRoleName:
+		return m.OldRoleName(ctx)
 	case school.FieldDeletedAt:
 		return m.OldDeletedAt(ctx)
 	}
@@ -3168,6 +3212,13 @@ func (m *SchoolMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetSchemaVersion(v)
+		return nil
+	case school.FieldRoleName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRoleName(v)
 		return nil
 	case school.FieldDeletedAt:
 		v, ok := value.(time.Time)
@@ -3266,6 +3317,9 @@ func (m *SchoolMutation) ResetField(name string) error {
 		return nil
 	case school.FieldSchemaVersion:
 		m.ResetSchemaVersion()
+		return nil
+	case school.FieldRoleName:
+		m.ResetRoleName()
 		return nil
 	case school.FieldDeletedAt:
 		m.ResetDeletedAt()

@@ -221,6 +221,12 @@ func init() {
 	school.DefaultSchemaVersion = schoolDescSchemaVersion.Default.(string)
 	// school.SchemaVersionValidator is a validator for the "schema_version" field. It is called by the builders before save.
 	school.SchemaVersionValidator = schoolDescSchemaVersion.Validators[0].(func(string) error)
+	// schoolDescRoleName is the schema descriptor for role_name field.
+	schoolDescRoleName := schoolFields[9].Descriptor()
+	// school.DefaultRoleName holds the default value on creation for the role_name field.
+	school.DefaultRoleName = schoolDescRoleName.Default.(string)
+	// school.RoleNameValidator is a validator for the "role_name" field. It is called by the builders before save.
+	school.RoleNameValidator = schoolDescRoleName.Validators[0].(func(string) error)
 	// schoolDescID is the schema descriptor for id field.
 	schoolDescID := schoolMixinFields0[0].Descriptor()
 	// school.DefaultID holds the default value on creation for the id field.

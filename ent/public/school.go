@@ -41,6 +41,8 @@ type School struct {
 	Database string `json:"database,omitempty"`
 	// last applied revision; a cache of the schema's own atlas_schema_revisions
 	SchemaVersion string `json:"schema_version,omitempty"`
+	// the PostgreSQL role that the school's requests run as; empty for none
+	RoleName string `json:"role_name,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -98,7 +100,7 @@ func (*School) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case school.FieldIsActive:
 			values[i] = new(sql.NullBool)
-		case school.FieldName, school.FieldCode, school.FieldSchemaName, school.FieldSetupProgress, school.FieldState, school.FieldIsolation, school.FieldDatabase, school.FieldSchemaVersion:
+		case school.FieldName, school.FieldCode, school.FieldSchemaName, school.FieldSetupProgress, school.FieldState, school.FieldIsolation, school.FieldDatabase, school.FieldSchemaVersion, school.FieldRoleName:
 			values[i] = new(sql.NullString)
 		case school.FieldCreatedAt, school.FieldUpdatedAt, school.FieldDeletedAt:
 			values[i] = new(sql.NullTime)
@@ -191,6 +193,12 @@ func (_m *School) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.SchemaVersion = value.String
 			}
+		case school.FieldRoleName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field role_name", values[i])
+			} else if value.Valid {
+				_m.RoleName = value.String
+			}
 		case school.FieldDeletedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field deleted_at", values[i])
@@ -281,6 +289,9 @@ func (_m *School) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("schema_version=")
 	builder.WriteString(_m.SchemaVersion)
+	builder.WriteString(", ")
+	builder.WriteString("role_name=")
+	builder.WriteString(_m.RoleName)
 	builder.WriteString(", ")
 	if v := _m.DeletedAt; v != nil {
 		builder.WriteString("deleted_at=")

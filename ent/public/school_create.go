@@ -157,6 +157,20 @@ func (_c *SchoolCreate) SetNillableSchemaVersion(v *string) *SchoolCreate {
 	return _c
 }
 
+// SetRoleName sets the "role_name" field.
+func (_c *SchoolCreate) SetRoleName(v string) *SchoolCreate {
+	_c.mutation.SetRoleName(v)
+	return _c
+}
+
+// SetNillableRoleName sets the "role_name" field if the given value is not nil.
+func (_c *SchoolCreate) SetNillableRoleName(v *string) *SchoolCreate {
+	if v != nil {
+		_c.SetRoleName(*v)
+	}
+	return _c
+}
+
 // SetDeletedAt sets the "deleted_at" field.
 func (_c *SchoolCreate) SetDeletedAt(v time.Time) *SchoolCreate {
 	_c.mutation.SetDeletedAt(v)
@@ -301,6 +315,10 @@ func (_c *SchoolCreate) defaults() {
 		v := school.DefaultSchemaVersion
 		_c.mutation.SetSchemaVersion(v)
 	}
+	if _, ok := _c.mutation.RoleName(); !ok {
+		v := school.DefaultRoleName
+		_c.mutation.SetRoleName(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := school.DefaultID()
 		_c.mutation.SetID(v)
@@ -374,6 +392,14 @@ func (_c *SchoolCreate) check() error {
 	if v, ok := _c.mutation.SchemaVersion(); ok {
 		if err := school.SchemaVersionValidator(v); err != nil {
 			return &ValidationError{Name: "schema_version", err: fmt.Errorf(`public: validator failed for field "School.schema_version": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.RoleName(); !ok {
+		return &ValidationError{Name: "role_name", err: errors.New(`public: missing required field "School.role_name"`)}
+	}
+	if v, ok := _c.mutation.RoleName(); ok {
+		if err := school.RoleNameValidator(v); err != nil {
+			return &ValidationError{Name: "role_name", err: fmt.Errorf(`public: validator failed for field "School.role_name": %w`, err)}
 		}
 	}
 	return nil
@@ -455,6 +481,10 @@ func (_c *SchoolCreate) createSpec() (*School, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SchemaVersion(); ok {
 		_spec.SetField(school.FieldSchemaVersion, field.TypeString, value)
 		_node.SchemaVersion = value
+	}
+	if value, ok := _c.mutation.RoleName(); ok {
+		_spec.SetField(school.FieldRoleName, field.TypeString, value)
+		_node.RoleName = value
 	}
 	if value, ok := _c.mutation.DeletedAt(); ok {
 		_spec.SetField(school.FieldDeletedAt, field.TypeTime, value)
@@ -668,6 +698,18 @@ func (u *SchoolUpsert) UpdateSchemaVersion() *SchoolUpsert {
 	return u
 }
 
+// SetRoleName sets the "role_name" field.
+func (u *SchoolUpsert) SetRoleName(v string) *SchoolUpsert {
+	u.Set(school.FieldRoleName, v)
+	return u
+}
+
+// UpdateRoleName sets the "role_name" field to the value that was provided on create.
+func (u *SchoolUpsert) UpdateRoleName() *SchoolUpsert {
+	u.SetExcluded(school.FieldRoleName)
+	return u
+}
+
 // SetDeletedAt sets the "deleted_at" field.
 func (u *SchoolUpsert) SetDeletedAt(v time.Time) *SchoolUpsert {
 	u.Set(school.FieldDeletedAt, v)
@@ -863,6 +905,20 @@ func (u *SchoolUpsertOne) SetSchemaVersion(v string) *SchoolUpsertOne {
 func (u *SchoolUpsertOne) UpdateSchemaVersion() *SchoolUpsertOne {
 	return u.Update(func(s *SchoolUpsert) {
 		s.UpdateSchemaVersion()
+	})
+}
+
+// SetRoleName sets the "role_name" field.
+func (u *SchoolUpsertOne) SetRoleName(v string) *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetRoleName(v)
+	})
+}
+
+// UpdateRoleName sets the "role_name" field to the value that was provided on create.
+func (u *SchoolUpsertOne) UpdateRoleName() *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateRoleName()
 	})
 }
 
@@ -1231,6 +1287,20 @@ func (u *SchoolUpsertBulk) SetSchemaVersion(v string) *SchoolUpsertBulk {
 func (u *SchoolUpsertBulk) UpdateSchemaVersion() *SchoolUpsertBulk {
 	return u.Update(func(s *SchoolUpsert) {
 		s.UpdateSchemaVersion()
+	})
+}
+
+// SetRoleName sets the "role_name" field.
+func (u *SchoolUpsertBulk) SetRoleName(v string) *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetRoleName(v)
+	})
+}
+
+// UpdateRoleName sets the "role_name" field to the value that was provided on create.
+func (u *SchoolUpsertBulk) UpdateRoleName() *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateRoleName()
 	})
 }
 

@@ -150,6 +150,20 @@ func (_u *SchoolUpdate) SetNillableSchemaVersion(v *string) *SchoolUpdate {
 	return _u
 }
 
+// SetRoleName sets the "role_name" field.
+func (_u *SchoolUpdate) SetRoleName(v string) *SchoolUpdate {
+	_u.mutation.SetRoleName(v)
+	return _u
+}
+
+// SetNillableRoleName sets the "role_name" field if the given value is not nil.
+func (_u *SchoolUpdate) SetNillableRoleName(v *string) *SchoolUpdate {
+	if v != nil {
+		_u.SetRoleName(*v)
+	}
+	return _u
+}
+
 // SetDeletedAt sets the "deleted_at" field.
 func (_u *SchoolUpdate) SetDeletedAt(v time.Time) *SchoolUpdate {
 	_u.mutation.SetDeletedAt(v)
@@ -345,6 +359,11 @@ func (_u *SchoolUpdate) check() error {
 			return &ValidationError{Name: "schema_version", err: fmt.Errorf(`public: validator failed for field "School.schema_version": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.RoleName(); ok {
+		if err := school.RoleNameValidator(v); err != nil {
+			return &ValidationError{Name: "role_name", err: fmt.Errorf(`public: validator failed for field "School.role_name": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -386,6 +405,9 @@ func (_u *SchoolUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.SchemaVersion(); ok {
 		_spec.SetField(school.FieldSchemaVersion, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.RoleName(); ok {
+		_spec.SetField(school.FieldRoleName, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.DeletedAt(); ok {
 		_spec.SetField(school.FieldDeletedAt, field.TypeTime, value)
@@ -650,6 +672,20 @@ func (_u *SchoolUpdateOne) SetNillableSchemaVersion(v *string) *SchoolUpdateOne 
 	return _u
 }
 
+// SetRoleName sets the "role_name" field.
+func (_u *SchoolUpdateOne) SetRoleName(v string) *SchoolUpdateOne {
+	_u.mutation.SetRoleName(v)
+	return _u
+}
+
+// SetNillableRoleName sets the "role_name" field if the given value is not nil.
+func (_u *SchoolUpdateOne) SetNillableRoleName(v *string) *SchoolUpdateOne {
+	if v != nil {
+		_u.SetRoleName(*v)
+	}
+	return _u
+}
+
 // SetDeletedAt sets the "deleted_at" field.
 func (_u *SchoolUpdateOne) SetDeletedAt(v time.Time) *SchoolUpdateOne {
 	_u.mutation.SetDeletedAt(v)
@@ -858,6 +894,11 @@ func (_u *SchoolUpdateOne) check() error {
 			return &ValidationError{Name: "schema_version", err: fmt.Errorf(`public: validator failed for field "School.schema_version": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.RoleName(); ok {
+		if err := school.RoleNameValidator(v); err != nil {
+			return &ValidationError{Name: "role_name", err: fmt.Errorf(`public: validator failed for field "School.role_name": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -916,6 +957,9 @@ func (_u *SchoolUpdateOne) sqlSave(ctx context.Context) (_node *School, err erro
 	}
 	if value, ok := _u.mutation.SchemaVersion(); ok {
 		_spec.SetField(school.FieldSchemaVersion, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.RoleName(); ok {
+		_spec.SetField(school.FieldRoleName, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.DeletedAt(); ok {
 		_spec.SetField(school.FieldDeletedAt, field.TypeTime, value)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type Database struct {
 type Platform struct {
 	PublicHosts string `env:"HOMEROOM_PUBLIC_HOSTS" default:"localhost,127.0.0.1,[::1]" help:"Hosts that serve the system API." placeholder:"HOST,..."`
 	BaseDomain  string `env:"HOMEROOM_BASE_DOMAIN" help:"A new school without a domain gets <code>.<base domain> (localhost with a private PostgreSQL)." placeholder:"DOMAIN"`
+	TenantRoles string `env:"HOMEROOM_TENANT_ROLES" default:"auto" help:"on: each school's requests run as a PostgreSQL role of its own. auto: where the login may create roles." placeholder:"auto|on|off"`
 }
 
 // Service is how the service runs.
@@ -51,6 +53,7 @@ type Checked struct {
 
 	PublicHosts []string
 	BaseDomain  string
+	TenantRoles string // auto, on or off
 
 	TrustedProxies []netip.Prefix
 	LogLevel       zerolog.Level
@@ -113,6 +116,9 @@ func (c *checker) database(d Database, out *Checked) {
 }
 
 func (c *checker) platform(p Platform, out *Checked) {
+	if out.TenantRoles = p.TenantRoles; !slices.Contains([]string{"auto", "on", "off"}, p.TenantRoles) {
+		c.refuse("HOMEROOM_TENANT_ROLES", p.TenantRoles, "auto, on or off")
+	}
 	for _, host := range strings.Split(p.PublicHosts, ",") {
 		name, err := c.normalise(strings.TrimSpace(host))
 		if err != nil {

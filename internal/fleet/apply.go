@@ -61,8 +61,7 @@ func revisions(ctx context.Context, conn *pgx.Conn, schema string) (map[string]s
 			return nil
 		})
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000") { // undefined_table, invalid_schema_name
+	if postgres.IsUndefined(err) {
 		return applied, "", nil
 	}
 	return applied, last, err
@@ -150,6 +149,7 @@ func (f file) script(schema, version string) string {
 	b.WriteString(revisionsTable(schema))
 	b.WriteString(guard(schema, version))
 	f.write(&b, schema)
+	b.WriteString(grants(schema))
 	b.WriteString("COMMIT;\n")
 	return b.String()
 }
@@ -159,7 +159,7 @@ func (f file) script(schema, version string) string {
 // written so that they may run again.
 func (f file) messages(schema, version string) []string {
 	before := "SET statement_timeout = 0;\nSET search_path = " + ident(schema) + ";\n" + revisionsTable(schema) + locks(schema, "")
-	return slices.Concat([]string{before, guard(schema, version)}, f.statements, []string{f.record(schema)})
+	return slices.Concat([]string{before, guard(schema, version)}, f.statements, []string{f.record(schema), grants(schema)})
 }
 
 // afterMessages leaves the connection as messages found it.

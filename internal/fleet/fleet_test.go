@@ -12,6 +12,7 @@ import (
 
 	"ariga.io/atlas/sql/migrate"
 	"entgo.io/ent/dialect/sql/schema"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
@@ -256,5 +257,35 @@ func TestFileOutsideATransaction(t *testing.T) {
 	}
 	if n := query[int](t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"); n != 0 {
 		t.Errorf("%d advisory locks were left", n)
+	}
+}
+
+// A school's role reads the tables that later migrations bring, and never the revisions.
+func TestGrantsFollowMigrations(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, testkit.EmptyDatabase(t))
+	role := fleet.RoleName("s", uuid.New())
+	exec(t, conn, load(t, folder(t, "1", "CREATE TABLE a (id int);")).CreateScript("s")+fleet.CreateRoleScript("s", role))
+	two := load(t, folder(t, "1", "CREATE TABLE a (id int);", "2", "CREATE TABLE b (id serial);"))
+	if _, err := two.Apply(t.Context(), conn, "s"); err != nil {
+		t.Fatal(err)
+	}
+	for table, want := range map[string]bool{"a": true, "b": true, "atlas_schema_revisions": false} {
+		got := query[bool](t, conn, fmt.Sprintf("SELECT has_table_privilege('%s', 's.%s', 'INSERT')", role, table))
+		if got != want {
+			t.Errorf("%s may write to %s: %v", role, table, got)
+		}
+	}
+	if !query[bool](t, conn, fmt.Sprintf("SELECT has_sequence_privilege('%s', 's.b_id_seq', 'USAGE')", role)) {
+		t.Error("a serial column can't be filled")
+	}
+}
+
+func TestRoleNamesFitAndDiffer(t *testing.T) {
+	t.Parallel()
+	a, b := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+	long := strings.Repeat("x", 63)
+	if name := fleet.RoleName(long, a); len(name) > 63 || name == fleet.RoleName(long, b) {
+		t.Error(name)
 	}
 }

@@ -57,7 +57,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{registry: testkit.Registry(t), log: &logBuffer{}}
-	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test", PublicHosts: []string{"localhost", "127.0.0.1"}}, time.Now)
+	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test", PublicHosts: []string{"localhost", "127.0.0.1"}, TenantRoles: true}, time.Now)
 	tokens, err := auth.NewTokens(make([]byte, 32), time.Now)
 	if err != nil {
 		t.Fatal(err)

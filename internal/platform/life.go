@@ -9,6 +9,7 @@ import (
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
@@ -81,7 +82,11 @@ func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm st
 		if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
 			return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
 		}
-		if _, err := tx.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+postgres.Ident(row.SchemaName)+" CASCADE"); err != nil {
+		drop := "DROP SCHEMA IF EXISTS " + postgres.Ident(row.SchemaName) + " CASCADE;\n"
+		if row.RoleName != "" {
+			drop += fleet.DropRoleScript(row.RoleName)
+		}
+		if _, err := tx.ExecContext(ctx, drop); err != nil {
 			return err
 		}
 		if err := tx.School.DeleteOne(row).Exec(ctx); err != nil {

@@ -16,6 +16,7 @@ import (
 type Settings struct {
 	BaseDomain  string   // a new school with no domain gets <code>.<base domain>; "" for none
 	PublicHosts []string // normalised; no school may have one of these as its domain
+	TenantRoles bool     // a new school gets a PostgreSQL role of its own
 }
 
 // Platform does what the system API and the commands ask for.

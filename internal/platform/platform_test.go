@@ -53,7 +53,7 @@ func createForever(url string) error {
 	if err != nil {
 		return err
 	}
-	p := platform.New(tenancy.New(pool), tenant, platform.Settings{BaseDomain: "base.example"}, time.Now)
+	p := platform.New(tenancy.New(pool, tenancy.Options{Roles: true}), tenant, platform.Settings{BaseDomain: "base.example", TenantRoles: true}, time.Now)
 	for {
 		fmt.Println("next")
 		code := strings.ReplaceAll(uuid.NewString(), "-", "")
@@ -88,9 +88,9 @@ type place struct {
 func newPlace(t *testing.T) place {
 	t.Helper()
 	url := testkit.Database(t)
-	registry := tenancy.New(testkit.Pool(t, url))
+	registry := tenancy.New(testkit.Pool(t, url), tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
-	return place{platform.New(registry, testkit.Tenant(t), platform.Settings{BaseDomain: "base.example"}, time.Now), url, registry}
+	return place{platform.New(registry, testkit.Tenant(t), platform.Settings{BaseDomain: "base.example", TenantRoles: true}, time.Now), url, registry}
 }
 
 // query returns the rows of a query of one text column, as the superuser.

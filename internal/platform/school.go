@@ -15,6 +15,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -82,6 +83,9 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 		if _, err := tx.ExecContext(ctx, p.tenant.CreateScript(n.SchemaName)); err != nil {
 			return err
 		}
+		if row, err = p.giveRole(ctx, tx, row); err != nil {
+			return err
+		}
 		if n.Fill != nil {
 			if err := n.Fill(both, row); err != nil {
 				return err
@@ -93,6 +97,18 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 		return nil, err
 	}
 	return p.School(ctx, id)
+}
+
+// giveRole makes the PostgreSQL role that a new school's requests run as, if schools have such.
+func (p *Platform) giveRole(ctx context.Context, tx *publicdb.Client, row *publicdb.School) (*publicdb.School, error) {
+	if !p.settings.TenantRoles {
+		return row, nil
+	}
+	role := fleet.RoleName(row.SchemaName, row.ID)
+	if _, err := tx.ExecContext(ctx, fleet.CreateRoleScript(row.SchemaName, role)); err != nil {
+		return nil, err
+	}
+	return tx.School.UpdateOne(row).SetRoleName(role).SetUpdatedAt(row.UpdatedAt).Save(ctx)
 }
 
 // blameCode turns what is wrong with a domain that nobody gave to the code that it was made from.

@@ -110,3 +110,9 @@ func reference(pg *pgconn.PgError) *fault.Error {
 	}
 	return fault.New(fault.Conflict, "Other records (%s) still refer to this one.", strings.ReplaceAll(pg.TableName, "_", " "))
 }
+
+// IsUndefined reports whether a statement named a table, column or schema that is not there.
+func IsUndefined(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "42703" || pg.Code == "3F000")
+}

@@ -27,6 +27,12 @@ type Registry struct {
 	db     *entpgx.DB
 	pool   *pgxpool.Pool
 	public *publicdb.Client
+	roles  bool
+}
+
+// Options are how a registry works.
+type Options struct {
+	Roles bool // requests of a school that has a PostgreSQL role run as that role
 }
 
 // Tenant is one school as a request meets it.
@@ -38,9 +44,9 @@ type Tenant struct {
 }
 
 // New returns the registry of the schools in the database behind pool.
-func New(pool *pgxpool.Pool) *Registry {
+func New(pool *pgxpool.Pool, options Options) *Registry {
 	db := entpgx.New(pool, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256})
-	return &Registry{db: db, pool: pool, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema))))}
+	return &Registry{db: db, pool: pool, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema)))), roles: options.Roles}
 }
 
 // scope is what statements on a schema run under: its path alone, never public behind it.
@@ -55,7 +61,18 @@ func (r *Registry) Public() *publicdb.Client { return r.public }
 // Ping reports whether the database answers.
 func (r *Registry) Ping(ctx context.Context) error { return postgres.Fault(r.pool.Ping(ctx)) }
 
-// Schema returns a client of the tenant graph in the given schema.
+// client returns a school's client as requests use it: in its schema, and as its role, which has no
+// right anywhere else. A fault of ours then ends in PostgreSQL's own "permission denied".
+func (r *Registry) client(s *publicdb.School) *tenantdb.Client {
+	in := scope(s.SchemaName)
+	if r.roles {
+		in.Role = s.RoleName
+	}
+	return tenantdb.NewClient(tenantdb.Driver(r.db.Driver(in)))
+}
+
+// Schema returns a client of the tenant graph in the given schema, as the login: for work that no
+// request does.
 func (r *Registry) Schema(name string) *tenantdb.Client {
 	return tenantdb.NewClient(tenantdb.Driver(r.db.Driver(scope(name))))
 }
@@ -79,7 +96,7 @@ func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
 	if err := servable(found); err != nil {
 		return nil, err
 	}
-	return &Tenant{ID: found.ID, Code: found.Code, Name: found.Name, DB: r.Schema(found.SchemaName)}, nil
+	return &Tenant{ID: found.ID, Code: found.Code, Name: found.Name, DB: r.client(found)}, nil
 }
 
 func servable(s *publicdb.School) error {

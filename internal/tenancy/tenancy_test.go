@@ -33,7 +33,7 @@ func must(t *testing.T, err error) {
 func schools(t *testing.T) (*tenancy.Registry, *pgxpool.Pool, []string) {
 	t.Helper()
 	pool := testkit.Pool(t, testkit.Database(t))
-	registry := tenancy.New(pool)
+	registry := tenancy.New(pool, tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	names := []string{"school_a", "school_b", `school "c", public`} // the last shows that names are quoted
 	for _, name := range names {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/homeroom-sms/homeroom/atlas"
@@ -103,13 +102,33 @@ func newDatabase(tb testing.TB, from string) string {
 	_, err := admin.Exec(context.Background(), "CREATE DATABASE "+name+" TEMPLATE "+from)
 	must(tb, err)
 	tb.Cleanup(func() {
-		if _, err := admin.Exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			tb.Error(err)
-		}
+		dropDatabase(tb, admin, name)
 	})
 	s, err := server()
 	must(tb, err)
 	return s.URL(name)
+}
+
+// dropDatabase drops a database and the roles of its schools, which belong to the server.
+func dropDatabase(tb testing.TB, admin *pgx.Conn, name string) {
+	tb.Helper()
+	ctx := context.Background()
+	s, err := server()
+	must(tb, err)
+	var roles []string
+	if conn, err := pgx.Connect(ctx, s.URL(name)); err == nil { // a test may have dropped it or shut it
+		rows, err := conn.Query(ctx, "SELECT rolname FROM pg_namespace, aclexplode(nspacl) a JOIN pg_roles r ON r.oid = a.grantee WHERE rolname LIKE 'hr\\_%'")
+		if err == nil {
+			roles, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		must(tb, errors.Join(err, conn.Close(ctx)))
+	}
+	_, err = admin.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	must(tb, err)
+	for _, role := range roles {
+		_, err := admin.Exec(ctx, "DROP ROLE IF EXISTS "+postgres.Ident(role))
+		must(tb, err)
+	}
 }
 
 // template returns a database with the migrated public schema, to be copied.
@@ -149,8 +168,7 @@ func template(tb testing.TB) string {
 // on this machine are at.
 const keptTemplates = 8
 
-// dropLeftovers drops what test processes that were killed have left, and old templates. A database
-// in use refuses and stays.
+// dropLeftovers drops what test processes that were killed have left, and old templates.
 func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 	tb.Helper()
 	rows, err := admin.Query(context.Background(), `SELECT datname FROM pg_database WHERE datname ~ '^(t|template)_' ORDER BY oid DESC`)
@@ -167,12 +185,7 @@ func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 		} else if templates++; templates < keptTemplates {
 			continue
 		}
-		_, err := admin.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name)
-		var pg *pgconn.PgError
-		if errors.As(err, &pg) && pg.Code == "55006" { // object_in_use
-			continue
-		}
-		must(tb, err)
+		dropDatabase(tb, admin, name)
 	}
 }
 
@@ -189,7 +202,7 @@ func Pool(tb testing.TB, url string) *pgxpool.Pool {
 // Registry returns the registry of a new, migrated database without schools.
 func Registry(tb testing.TB) *tenancy.Registry {
 	tb.Helper()
-	registry := tenancy.New(Pool(tb, Database(tb)))
+	registry := tenancy.New(Pool(tb, Database(tb)), tenancy.Options{Roles: true})
 	tb.Cleanup(func() { must(tb, registry.Close()) })
 	return registry
 }

@@ -104,6 +104,7 @@ var (
 		{Name: "isolation", Type: field.TypeEnum, Enums: []string{"schema", "database"}, Default: "schema"},
 		{Name: "database", Type: field.TypeString, Default: "primary"},
 		{Name: "schema_version", Type: field.TypeString, Default: ""},
+		{Name: "role_name", Type: field.TypeString, Default: ""},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 	}
 	// ClientsTable holds the schema information for the "clients" table.

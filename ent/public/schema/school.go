@@ -32,6 +32,7 @@ func (School) Fields() []ent.Field {
 		field.Enum("isolation").Values("schema", "database").Default("schema"),
 		field.String("database").Default("primary").Validate(mixin.MaxLen(63)).Comment("name of the registered database that holds the schema"),
 		field.String("schema_version").Default("").Validate(mixin.MaxLen(63)).Comment("last applied revision; a cache of the schema's own atlas_schema_revisions"),
+		field.String("role_name").Default("").Validate(mixin.MaxLen(63)).Comment("the PostgreSQL role that the school's requests run as; empty for none"),
 		field.Time("deleted_at").Optional().Nillable(),
 	}
 }

@@ -38,6 +38,8 @@ const (
 	FieldDatabase = "database"
 	// FieldSchemaVersion holds the string denoting the schema_version field in the database.
 	FieldSchemaVersion = "schema_version"
+	// FieldRoleName holds the string denoting the role_name field in the database.
+	FieldRoleName = "role_name"
 	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
 	FieldDeletedAt = "deleted_at"
 	// EdgeDomains holds the string denoting the domains edge name in mutations.
@@ -85,6 +87,7 @@ var Columns = []string{
 	FieldIsolation,
 	FieldDatabase,
 	FieldSchemaVersion,
+	FieldRoleName,
 	FieldDeletedAt,
 }
 
@@ -121,6 +124,10 @@ var (
 	DefaultSchemaVersion string
 	// SchemaVersionValidator is a validator for the "schema_version" field. It is called by the builders before save.
 	SchemaVersionValidator func(string) error
+	// DefaultRoleName holds the default value on creation for the "role_name" field.
+	DefaultRoleName string
+	// RoleNameValidator is a validator for the "role_name" field. It is called by the builders before save.
+	RoleNameValidator func(string) error
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -268,6 +275,11 @@ func ByDatabase(opts ...sql.OrderTermOption) OrderOption {
 // BySchemaVersion orders the results by the schema_version field.
 func BySchemaVersion(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSchemaVersion, opts...).ToFunc()
+}
+
+// ByRoleName orders the results by the role_name field.
+func ByRoleName(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRoleName, opts...).ToFunc()
 }
 
 // ByDeletedAt orders the results by the deleted_at field.

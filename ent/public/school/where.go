@@ -96,6 +96,11 @@ func SchemaVersion(v string) predicate.School {
 	return predicate.School(sql.FieldEQ(FieldSchemaVersion, v))
 }
 
+// RoleName applies equality check predicate on the "role_name" field. It's identical to RoleNameEQ.
+func RoleName(v string) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldRoleName, v))
+}
+
 // DeletedAt applies equality check predicate on the "deleted_at" field. It's identical to DeletedAtEQ.
 func DeletedAt(v time.Time) predicate.School {
 	return predicate.School(sql.FieldEQ(FieldDeletedAt, v))
@@ -574,6 +579,71 @@ func SchemaVersionEqualFold(v string) predicate.School {
 // SchemaVersionContainsFold applies the ContainsFold predicate on the "schema_version" field.
 func SchemaVersionContainsFold(v string) predicate.School {
 	return predicate.School(sql.FieldContainsFold(FieldSchemaVersion, v))
+}
+
+// RoleNameEQ applies the EQ predicate on the "role_name" field.
+func RoleNameEQ(v string) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldRoleName, v))
+}
+
+// RoleNameNEQ applies the NEQ predicate on the "role_name" field.
+func RoleNameNEQ(v string) predicate.School {
+	return predicate.School(sql.FieldNEQ(FieldRoleName, v))
+}
+
+// RoleNameIn applies the In predicate on the "role_name" field.
+func RoleNameIn(vs ...string) predicate.School {
+	return predicate.School(sql.FieldIn(FieldRoleName, vs...))
+}
+
+// RoleNameNotIn applies the NotIn predicate on the "role_name" field.
+func RoleNameNotIn(vs ...string) predicate.School {
+	return predicate.School(sql.FieldNotIn(FieldRoleName, vs...))
+}
+
+// RoleNameGT applies the GT predicate on the "role_name" field.
+func RoleNameGT(v string) predicate.School {
+	return predicate.School(sql.FieldGT(FieldRoleName, v))
+}
+
+// RoleNameGTE applies the GTE predicate on the "role_name" field.
+func RoleNameGTE(v string) predicate.School {
+	return predicate.School(sql.FieldGTE(FieldRoleName, v))
+}
+
+// RoleNameLT applies the LT predicate on the "role_name" field.
+func RoleNameLT(v string) predicate.School {
+	return predicate.School(sql.FieldLT(FieldRoleName, v))
+}
+
+// RoleNameLTE applies the LTE predicate on the "role_name" field.
+func RoleNameLTE(v string) predicate.School {
+	return predicate.School(sql.FieldLTE(FieldRoleName, v))
+}
+
+// RoleNameContains applies the Contains predicate on the "role_name" field.
+func RoleNameContains(v string) predicate.School {
+	return predicate.School(sql.FieldContains(FieldRoleName, v))
+}
+
+// RoleNameHasPrefix applies the HasPrefix predicate on the "role_name" field.
+func RoleNameHasPrefix(v string) predicate.School {
+	return predicate.School(sql.FieldHasPrefix(FieldRoleName, v))
+}
+
+// RoleNameHasSuffix applies the HasSuffix predicate on the "role_name" field.
+func RoleNameHasSuffix(v string) predicate.School {
+	return predicate.School(sql.FieldHasSuffix(FieldRoleName, v))
+}
+
+// RoleNameEqualFold applies the EqualFold predicate on the "role_name" field.
+func RoleNameEqualFold(v string) predicate.School {
+	return predicate.School(sql.FieldEqualFold(FieldRoleName, v))
+}
+
+// RoleNameContainsFold applies the ContainsFold predicate on the "role_name" field.
+func RoleNameContainsFold(v string) predicate.School {
+	return predicate.School(sql.FieldContainsFold(FieldRoleName, v))
 }
 
 // DeletedAtEQ applies the EQ predicate on the "deleted_at" field.

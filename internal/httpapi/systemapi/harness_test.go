@@ -35,9 +35,9 @@ type place struct {
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	database := testkit.Database(t)
-	registry := tenancy.New(testkit.Pool(t, database))
+	registry := tenancy.New(testkit.Pool(t, database), tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
-	settings := platform.Settings{BaseDomain: "base.example", PublicHosts: []string{"localhost", "console.example", "console.base.example"}}
+	settings := platform.Settings{BaseDomain: "base.example", PublicHosts: []string{"localhost", "console.example", "console.base.example"}, TenantRoles: true}
 	p := &place{database: database, registry: registry, platform: platform.New(registry, testkit.Tenant(t), settings, time.Now)}
 	var err error
 	p.tokens, err = auth.NewTokens(bytes.Repeat([]byte{7}, 32), time.Now)

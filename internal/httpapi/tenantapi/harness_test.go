@@ -35,7 +35,7 @@ type place struct {
 func places(t *testing.T) (a, b *place) {
 	t.Helper()
 	pool := testkit.Pool(t, testkit.Database(t))
-	registry := tenancy.New(pool)
+	registry := tenancy.New(pool, tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	tokens, err := auth.NewTokens(bytes.Repeat([]byte{7}, 32), time.Now)
 	must(t, err)

@@ -186,7 +186,7 @@ func seeded(t *testing.T, school School, today time.Time) *pgx.Conn {
 	if _, err := conn.Exec(t.Context(), testkit.Tenant(t).CreateScript("demo")+"; SET search_path TO demo"); err != nil {
 		t.Fatal(err)
 	}
-	registry := tenancy.New(testkit.Pool(t, url))
+	registry := tenancy.New(testkit.Pool(t, url), tenancy.Options{Roles: true})
 	t.Cleanup(func() { _ = registry.Close() })
 	start := time.Now()
 	err = tenancy.InTx(t.Context(), registry.Schema("demo"), func(db *tenantdb.Client) error {

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/homeroom-sms/homeroom/internal/config"
+	"github.com/homeroom-sms/homeroom/internal/embedded"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+	"github.com/homeroom-sms/homeroom/internal/tenancy"
+)
+
+type doctorCommand struct {
+	config.Platform
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json." placeholder:"FORMAT"`
+}
+
+// finding is one line of the doctor's report.
+type finding struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	Says  string `json:"says"`
+}
+
+// Run checks what the service needs, a line each.
+func (d doctorCommand) Run(c *console, database *config.Database) error {
+	checked, err := config.Check(database, &d.Platform, nil, tenancy.NormaliseHost)
+	if err != nil {
+		return err
+	}
+	dirs, err := loadDirectories()
+	if err != nil {
+		return err
+	}
+	findings := []finding{{"settings", true, "every one can be read"}}
+	s, err := reach(c.ctx, *database, checked)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	err = withConn(c.ctx, s.url, func(conn *pgx.Conn) error {
+		findings = append(findings, finding{"connection", true, fmt.Sprintf("answered after %d ms", time.Since(start).Milliseconds())})
+		for _, check := range checks {
+			findings = append(findings, check.run(c.ctx, conn, checked, dirs))
+		}
+		return nil
+	})
+	if err != nil {
+		findings = append(findings, finding{"connection", false, err.Error()})
+	}
+	sick := 0
+	for _, f := range findings {
+		if !f.OK {
+			sick++
+		}
+	}
+	err = list(c.stdout, d.Output, findings, []string{"", "check", "says"}, func(f finding) []string {
+		return []string{map[bool]string{true: "ok", false: "FAIL"}[f.OK], f.Check, f.Says}
+	})
+	if sick > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d checks failed", sick, len(findings)))
+	}
+	return errors.Join(err, s.Close())
+}
+
+// check looks at one thing; an error of its query is a failure.
+type check struct {
+	name string
+	look func(context.Context, *pgx.Conn, config.Checked, directories) (says string, ok bool, err error)
+}
+
+func (k check) run(ctx context.Context, conn *pgx.Conn, checked config.Checked, dirs directories) finding {
+	says, ok, err := k.look(ctx, conn, checked, dirs)
+	if err != nil {
+		return finding{k.name, false, err.Error()}
+	}
+	return finding{k.name, ok, says}
+}
+
+var checks = []check{
+	{"version", checkVersion},
+	{"rights", checkRights},
+	{"tenant roles", checkTenantRoles},
+	{"pooler", checkPooler},
+	{"public schema", checkPublicSchema},
+	{"schools", checkSchools},
+	{"clock", checkClock},
+	{"disk", checkDisk},
+}
+
+func checkVersion(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (says string, ok bool, err error) {
+	var number int
+	err = conn.QueryRow(ctx, "SELECT current_setting('server_version'), current_setting('server_version_num')::int").Scan(&says, &number)
+	return "PostgreSQL " + says, number >= embedded.MinMajor*10_000, err
+}
+
+func checkRights(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (says string, ok bool, err error) {
+	err = conn.QueryRow(ctx, "SELECT has_database_privilege(current_database(), 'CREATE')").Scan(&ok)
+	if !ok {
+		return "the login may not create schemas in this database: GRANT CREATE ON DATABASE", false, err
+	}
+	return "the login may create schemas", true, err
+}
+
+func checkTenantRoles(ctx context.Context, conn *pgx.Conn, checked config.Checked, _ directories) (string, bool, error) {
+	on, err := tenantRoles(ctx, conn, checked.TenantRoles)
+	if err != nil || !on {
+		return "off: the login may not create roles, or HOMEROOM_TENANT_ROLES is off", err == nil, err
+	}
+	var without int
+	err = conn.QueryRow(ctx, "SELECT count(*) FROM public.clients WHERE role_name = '' AND state <> 'provisioning'").Scan(&without)
+	if postgres.IsUndefined(err) {
+		return "on", true, nil
+	}
+	return fmt.Sprintf("on; schools without one: %d", without), true, err
+}
+
+func checkPooler(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (string, bool, error) {
+	var pid uint32
+	err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+	if pid != conn.PgConn().PID() {
+		return "a pooler is in front: statements are sent unnamed, which costs about a third", true, err
+	}
+	return "none in front", true, err
+}
+
+func checkPublicSchema(ctx context.Context, conn *pgx.Conn, _ config.Checked, dirs directories) (string, bool, error) {
+	state, err := dirs.public.Status(ctx, conn, publicSchema)
+	return describe(state), err == nil && len(state.Pending) == 0 && len(state.Edited) == 0, err
+}
+
+func checkSchools(ctx context.Context, conn *pgx.Conn, _ config.Checked, dirs directories) (string, bool, error) {
+	var schools, behind int
+	err := conn.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE schema_version < $1) FROM public.clients WHERE state NOT IN ('provisioning', 'failed')", dirs.tenant.Version()).Scan(&schools, &behind)
+	if postgres.IsUndefined(err) {
+		return "none yet", true, nil
+	}
+	return fmt.Sprintf("%d, behind their migrations: %d", schools, behind), behind == 0, err
+}
+
+func checkClock(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (string, bool, error) {
+	var server time.Time
+	err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&server)
+	off := time.Since(server).Abs()
+	return fmt.Sprintf("the server's differs by %d ms", off.Milliseconds()), off < 5*time.Second, err
+}
+
+func checkDisk(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (says string, ok bool, err error) {
+	err = conn.QueryRow(ctx, "SELECT pg_size_pretty(pg_database_size(current_database()))").Scan(&says)
+	return "the database takes " + says, true, err
+}
