@@ -20,8 +20,11 @@ const retryAfter = 5 * time.Second
 // error comes back untouched. It goes by SQLSTATE (PostgreSQL manual, appendix A), never by a
 // constraint's name or a message's text: both differ between servers.
 func Fault(err error) error {
+	if err == nil { // by itself: what follows is allocated
+		return nil
+	}
 	var known *fault.Error
-	if err == nil || errors.As(err, &known) {
+	if errors.As(err, &known) {
 		return err
 	}
 	var pg *pgconn.PgError
