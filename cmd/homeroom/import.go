@@ -80,19 +80,21 @@ func (s schoolImport) Run(c *console, database *config.Database) error {
 
 // school imports one school in one transaction, its creation included.
 func (s schoolImport) school(c *console, p *place, read *roster.School, result *imported) error {
+	row, err := p.platform.SchoolByCode(c.ctx, read.Code)
+	missing := fault.Is(err, fault.NotFound)
+	switch {
+	case missing && !s.Create:
+		return fmt.Errorf("there is no school %q: --create makes it", read.Code)
+	case err != nil && !missing:
+		return err
+	case !missing && row.State == "deleted":
+		return fmt.Errorf("the school %q is deleted: \"homeroom school restore %s\" brings it back", read.Code, read.Code)
+	}
 	progress := newProgress(c, read)
 	defer progress.end()
 	options := roster.ImportOptions{DryRun: s.DryRun, Progress: progress.set}
-	row, err := p.platform.SchoolByCode(c.ctx, read.Code)
-	switch {
-	case fault.Is(err, fault.NotFound) && s.Create:
+	if missing {
 		return s.create(c, p, read, result, options)
-	case fault.Is(err, fault.NotFound):
-		return fmt.Errorf("there is no school %q: --create makes it", read.Code)
-	case err != nil:
-		return err
-	case row.State == "deleted":
-		return fmt.Errorf("the school %q is deleted: \"homeroom school restore %s\" brings it back", read.Code, read.Code)
 	}
 	return tenancy.InTx(c.ctx, p.registry.Schema(row.SchemaName), func(db *tenantdb.Client) error {
 		result.Tables, err = roster.Import(c.ctx, db, read, options)
@@ -136,11 +138,13 @@ func (s schoolImport) report(c *console, results []imported, problems roster.Pro
 			lines = append(lines, line{result.School, counts})
 		}
 	}
-	err := list(c.stdout, s.Output, lines, []string{"school", "table", "created", "updated", "removed", "unchanged"}, func(l line) []string {
-		return []string{l.school, l.Table, strconv.Itoa(l.Created), strconv.Itoa(l.Updated), strconv.Itoa(l.Removed), strconv.Itoa(l.Unchanged)}
-	})
-	if err != nil {
-		return err
+	if len(lines) > 0 {
+		err := list(c.stdout, s.Output, lines, []string{"school", "table", "created", "updated", "removed", "unchanged"}, func(l line) []string {
+			return []string{l.school, l.Table, strconv.Itoa(l.Created), strconv.Itoa(l.Updated), strconv.Itoa(l.Removed), strconv.Itoa(l.Unchanged)}
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for _, result := range results {
 		switch {
@@ -158,7 +162,7 @@ func (s schoolImport) report(c *console, results []imported, problems roster.Pro
 	if s.DryRun {
 		tried = " to come (dry run: nothing was written)"
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s%s; %s, %s left out, %s\n", count(changes, "change"), tried,
+	_, err := fmt.Fprintf(c.stdout, "%s%s; %s, %s left out, %s\n", count(changes, "change"), tried,
 		count(problems.Count(roster.Error), "error"), count(problems.Count(roster.LeftOut), "row"), count(problems.Count(roster.Warning), "warning"))
 	return err
 }
