@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"math"
+	"strconv"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -30,7 +31,7 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 			*d = nil
 			return nil
 		}
-		if f.Format == pgtype.TextFormatCode || f.DataTypeOID == pgtype.ByteaOID {
+		if (f.Format == pgtype.TextFormatCode) != (f.DataTypeOID == pgtype.ByteaOID) {
 			*d = append([]byte{}, src...)
 			return nil
 		}
@@ -59,8 +60,17 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 		if src == nil {
 			return nil
 		}
-		if f.DataTypeOID == pgtype.BoolOID && len(src) == 1 {
+		if f.DataTypeOID == pgtype.BoolOID && f.Format == pgtype.BinaryFormatCode && len(src) == 1 {
 			*d = sql.NullBool{Bool: src[0] != 0, Valid: true}
+			return nil
+		}
+	case *sql.NullFloat64:
+		*d = sql.NullFloat64{}
+		if src == nil {
+			return nil
+		}
+		if n, ok := number(f, src); ok {
+			*d = sql.NullFloat64{Float64: n, Valid: true}
 			return nil
 		}
 	case *sql.NullTime:
@@ -80,12 +90,25 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 
 func integer(f *pgconn.FieldDescription, src []byte) (int64, bool) {
 	switch {
+	case f.Format != pgtype.BinaryFormatCode:
 	case f.DataTypeOID == pgtype.Int8OID && len(src) == 8:
 		return int64(binary.BigEndian.Uint64(src)), true
 	case f.DataTypeOID == pgtype.Int4OID && len(src) == 4:
 		return int64(int32(binary.BigEndian.Uint32(src))), true
 	case f.DataTypeOID == pgtype.Int2OID && len(src) == 2:
 		return int64(int16(binary.BigEndian.Uint16(src))), true
+	}
+	return 0, false
+}
+
+// number reads a numeric, as text, or a double.
+func number(f *pgconn.FieldDescription, src []byte) (float64, bool) {
+	switch {
+	case f.DataTypeOID == pgtype.NumericOID && f.Format == pgtype.TextFormatCode:
+		n, err := strconv.ParseFloat(string(src), 64)
+		return n, err == nil
+	case f.DataTypeOID == pgtype.Float8OID && f.Format == pgtype.BinaryFormatCode && len(src) == 8:
+		return math.Float64frombits(binary.BigEndian.Uint64(src)), true
 	}
 	return 0, false
 }
@@ -97,6 +120,7 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // infinities are left to others.
 func instant(f *pgconn.FieldDescription, src []byte) (time.Time, bool) {
 	switch {
+	case f.Format != pgtype.BinaryFormatCode:
 	case f.DataTypeOID == pgtype.TimestamptzOID && len(src) == 8:
 		micros := int64(binary.BigEndian.Uint64(src))
 		if micros == math.MaxInt64 || micros == math.MinInt64 {

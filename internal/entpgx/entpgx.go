@@ -51,8 +51,12 @@ type DB struct {
 
 // New returns a DB over pool, which stays the caller's to close.
 func New(pool Pool, options Options) *DB {
-	if options.Translate == nil {
-		options.Translate = func(err error) error { return err }
+	translate := options.Translate
+	options.Translate = func(err error) error {
+		if err == nil || translate == nil {
+			return err
+		}
+		return translate(err)
 	}
 	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{})}
 }
@@ -177,5 +181,5 @@ func drain(r *rows, err error) (sql.Result, error) {
 	if err := r.Close(); err != nil {
 		return nil, err
 	}
-	return r.affected, nil
+	return r.affected(), nil
 }
