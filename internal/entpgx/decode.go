@@ -3,7 +3,9 @@ package entpgx
 import (
 	"database/sql"
 	"encoding/binary"
+	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -14,7 +16,8 @@ import (
 )
 
 // decode reads one value into dest. What ent scans into most has a way of its own here, the rest
-// goes the general way.
+// goes the general way. The types are looked at again: where schools are of several revisions, a
+// column may come in another form than is asked for.
 func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
 	switch d := dest.(type) {
 	case *sql.NullString:
@@ -82,6 +85,11 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 			*d = sql.NullTime{Time: t, Valid: true}
 			return nil
 		}
+	case *int64:
+		if n, ok := integer(f, src); ok {
+			*d = n
+			return nil
+		}
 	case *any:
 		return decodeAny(types, f, src, d)
 	}
@@ -139,6 +147,10 @@ func instant(f *pgconn.FieldDescription, src []byte) (time.Time, bool) {
 
 // decodeAny reads what database/sql would have handed out.
 func decodeAny(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest *any) error {
+	if at, ok := instant(f, src); ok {
+		*dest = at
+		return nil
+	}
 	t, ok := types.TypeForOID(f.DataTypeOID)
 	if !ok {
 		*dest = nil
@@ -152,15 +164,22 @@ func decodeAny(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest *
 	return err
 }
 
-// decodeGeneral reads into anything: a sql.Scanner is given what database/sql would give it.
+// decodeGeneral reads into anything: as database/sql would do it, and what that can't do, as pgx does.
 func decodeGeneral(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
-	scanner, ok := dest.(sql.Scanner)
-	if !ok {
-		return types.Scan(f.DataTypeOID, f.Format, src, dest)
-	}
 	var value any
-	if err := decodeAny(types, f, src, &value); err != nil {
-		return err
+	err := decodeAny(types, f, src, &value)
+	if scanner, ok := dest.(sql.Scanner); ok {
+		if err != nil {
+			return err
+		}
+		return scanner.Scan(value)
 	}
-	return scanner.Scan(value)
+	to := reflect.ValueOf(dest)
+	if to.Kind() != reflect.Pointer || to.IsNil() {
+		return fmt.Errorf("%T is no pointer", dest)
+	}
+	if err == nil && assign(to.Elem(), value) == nil {
+		return nil
+	}
+	return types.Scan(f.DataTypeOID, f.Format, src, dest)
 }
