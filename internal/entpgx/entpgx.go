@@ -47,6 +47,7 @@ type DB struct {
 	options Options
 	shapes  shapes
 	facade  *sql.DB
+	path    string // the statement that sets a scope without a role
 }
 
 // New returns a DB over pool, which stays the caller's to close.
@@ -58,7 +59,7 @@ func New(pool Pool, options Options) *DB {
 		}
 		return translate(err)
 	}
-	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{})}
+	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{}), path: pathSQL}
 }
 
 // Close lets go of what New made, not of the pool.

@@ -57,7 +57,7 @@ func (db *DB) sessionOf(ctx context.Context, conn *pgxpool.Conn) (*session, erro
 	}
 	s := &session{
 		statements: map[statementKey]*list.Element{}, scopes: map[Scope]struct{}{},
-		scope:     &pgconn.StatementDescription{SQL: pathSQL, ParamOIDs: []uint32{pgtype.TextOID}},
+		scope:     &pgconn.StatementDescription{SQL: db.path, ParamOIDs: []uint32{pgtype.TextOID}},
 		scopeRole: &pgconn.StatementDescription{SQL: pathRoleSQL, ParamOIDs: []uint32{pgtype.TextOID, pgtype.TextOID}},
 		begin:     &pgconn.StatementDescription{SQL: beginSQL},
 	}
