@@ -60,7 +60,9 @@ func open(tb testing.TB, url string, options entpgx.Options, configure ...func(*
 
 func one(config *pgxpool.Config) { config.MaxConns = 1 }
 
-func scope(name string) entpgx.Scope { return entpgx.Scope{SearchPath: pgx.Identifier{name}.Sanitize()} }
+func scope(name string) entpgx.Scope {
+	return entpgx.Scope{SearchPath: pgx.Identifier{name}.Sanitize()}
+}
 
 // each runs a test over every way to the database, each in a fresh one: ours, ours as behind a
 // pooler, and database/sql, whose outcomes are the ones to have.
