@@ -30,7 +30,7 @@ func value(on dialect.ExecQuerier, text string, args ...any) string {
 	if err := on.Query(context.Background(), text, args, rows); err != nil {
 		return sqlState(err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	got, err := entsql.ScanString(rows)
 	if err != nil {
 		return err.Error()

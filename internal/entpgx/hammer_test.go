@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
@@ -23,6 +22,7 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
+	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
 
 var (
@@ -38,27 +38,35 @@ const rowsEach = 60
 // hammer is many goroutines that work in many schools over few connections, while everything goes wrong
 // that can. Whatever row one of them sees must name the school that it works in.
 type hammer struct {
-	db       *entpgx.DB
-	pool     *pgxpool.Pool
-	admin    *pgxpool.Pool
-	schools  []string
-	clients  []*tenantdb.Client
-	restarts bool
+	db      *entpgx.DB
+	pool    *pgxpool.Pool
+	admin   *pgxpool.Pool
+	schools []string
+	clients []*tenantdb.Client
 
 	ops, faults, leaks, unexpected atomic.Int64
 	mu                             sync.Mutex
 	seen                           map[string]int // leaks and unexpected errors, the same ones counted
 }
 
-// ownServer is a server of the hammer's own, so that it can be killed.
-func ownServer(tb testing.TB) string {
+// long says that the hammer falls long enough for restarts.
+func long() bool { return *hammerFor >= 30*time.Second }
+
+// ground returns a database with the first school: on a server of the hammer's own if that is to be
+// killed or to be another than the tests' (HOMEROOM_POSTGRES_BIN).
+func ground(tb testing.TB) string {
 	tb.Helper()
+	programs := os.Getenv("HOMEROOM_POSTGRES_BIN")
+	if !long() && programs == "" {
+		return database(tb, "school_0")
+	}
 	dir, err := os.MkdirTemp("/tmp", "entpgx-")
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, os.RemoveAll(dir)) })
-	s, err := embedded.Start(context.Background(), embedded.Options{Dir: dir, Bin: os.Getenv("HOMEROOM_POSTGRES_BIN"), Volatile: true})
+	s, err := embedded.Start(context.Background(), embedded.Options{Dir: dir, Bin: programs, Volatile: true})
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, s.Close()) })
+	script(tb, s.URL("postgres"), testkit.Tenant(tb).CreateScript("school_0"))
 	return s.URL("postgres")
 }
 
@@ -122,7 +130,7 @@ func (h *hammer) fall(tb testing.TB, during time.Duration) {
 			}
 		})
 	}
-	if h.restarts {
+	if long() {
 		hands.Go(func() { h.restart(ctx, tb) })
 	}
 	hands.Wait()
@@ -212,27 +220,10 @@ func lost(err error) bool {
 // TestHammer is the hammer on a server of its own when it falls long, else on the tests' server.
 func TestHammer(t *testing.T) {
 	t.Parallel()
-	long := *hammerFor >= 30*time.Second
-	url := ""
-	if long || os.Getenv("HOMEROOM_POSTGRES_BIN") != "" {
-		url = ownServer(t)
-		school0(t, url)
-	} else {
-		url = database(t, "school_0")
-	}
+	url := ground(t)
 	h := newHammer(t, url, url, "", entpgx.Options{MaxScopes: 25})
-	h.restarts = long
 	h.fall(t, *hammerFor)
 	h.mustHold(t)
-}
-
-func school0(tb testing.TB, url string) {
-	tb.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
-	must(tb, err)
-	defer conn.Close(context.Background())
-	_, err = conn.Exec(context.Background(), tenantScript(tb, "school_0"))
-	must(tb, err)
 }
 
 func (h *hammer) mustHold(tb testing.TB) {

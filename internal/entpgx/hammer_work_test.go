@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"testing"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -15,15 +14,9 @@ import (
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
-	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
 
 var errOwn = errors.New("the transaction's own")
-
-func tenantScript(tb testing.TB, name string) string {
-	tb.Helper()
-	return testkit.Tenant(tb).CreateScript(name)
-}
 
 // work is one operation in one school, in a context that may end at any moment.
 func (h *hammer) work(random *rand.Rand) {

@@ -64,20 +64,26 @@ func scope(name string) entpgx.Scope {
 	return entpgx.Scope{SearchPath: pgx.Identifier{name}.Sanitize()}
 }
 
+// on is a test over one way to the database.
+type on struct {
+	*testing.T
+	drv dialect.Driver
+}
+
 // each runs a test over every way to the database, each in a fresh one: ours, ours as behind a
 // pooler, and database/sql, whose outcomes are the ones to have.
-func each(t *testing.T, test func(t *testing.T, drv dialect.Driver)) {
+func each(t *testing.T, test func(on)) {
 	t.Helper()
 	for name, unnamed := range map[string]bool{"named": false, "unnamed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db, _ := open(t, database(t, schema), entpgx.Options{Unnamed: unnamed})
-			test(t, db.Driver(scope(schema)))
+			test(on{t, db.Driver(scope(schema))})
 		})
 	}
 	t.Run("database/sql", func(t *testing.T) {
 		t.Parallel()
-		test(t, usual(t, database(t, schema)))
+		test(on{t, usual(t, database(t, schema))})
 	})
 }
 

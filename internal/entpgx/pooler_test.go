@@ -96,15 +96,8 @@ func TestPooled(t *testing.T) {
 // TestHammerPooled is the hammer with PgBouncer in between.
 func TestHammerPooled(t *testing.T) {
 	t.Parallel()
-	server := ""
-	if *hammerFor >= 30*time.Second || os.Getenv("HOMEROOM_POSTGRES_BIN") != "" {
-		server = ownServer(t)
-		school0(t, server)
-	} else {
-		server = database(t, "school_0")
-	}
+	server := ground(t)
 	h := newHammer(t, server, bouncer(t, server), "", entpgx.Options{Unnamed: true, MaxScopes: 25})
-	h.restarts = *hammerFor >= 30*time.Second
 	h.fall(t, *hammerFor)
 	h.mustHold(t)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,8 +27,8 @@ func sqlState(err error) string {
 
 func TestTransactions(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, drv dialect.Driver) {
-		ctx, db := t.Context(), client(drv)
+	each(t, func(t on) {
+		ctx, db := t.Context(), client(t.drv)
 		tx, err := db.Tx(ctx)
 		must(t, err)
 		add(tx.Client(), "kept").ExecX(ctx)
@@ -67,18 +68,17 @@ func TestTransactions(t *testing.T) {
 
 func TestIsolation(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, drv dialect.Driver) {
-		ctx, db := t.Context(), client(drv)
+	each(t, func(t on) {
+		ctx, db := t.Context(), client(t.drv)
 		for level, want := range map[sql.IsolationLevel]string{
 			sql.LevelDefault: "read committed", sql.LevelReadUncommitted: "read uncommitted", sql.LevelReadCommitted: "read committed",
 			sql.LevelRepeatableRead: "repeatable read", sql.LevelSnapshot: "repeatable read", sql.LevelSerializable: "serializable",
 		} {
 			tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level, ReadOnly: true})
 			must(t, err)
-			rows, err := tx.QueryContext(ctx, "SHOW transaction_isolation")
-			must(t, err)
-			got, err := entsql.ScanString(rows)
-			if must(t, errors.Join(err, rows.Close())); got != want {
+			var got []string
+			must(t, tx.Student.Query().Aggregate(func(*entsql.Selector) string { return "current_setting('transaction_isolation')" }).Scan(ctx, &got))
+			if !slices.Equal(got, []string{want}) {
 				t.Errorf("%s: %s, want %s", level, got, want)
 			}
 			if err := add(tx.Client(), "1").Exec(ctx); sqlState(err) != "25006" {
@@ -107,8 +107,8 @@ func TestIsolation(t *testing.T) {
 
 func TestLocks(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, drv dialect.Driver) {
-		ctx, db := t.Context(), client(drv)
+	each(t, func(t on) {
+		ctx, db := t.Context(), client(t.drv)
 		db.Student.CreateBulk(add(db, "1"), add(db, "2")).ExecX(ctx)
 		holder, err := db.Tx(ctx)
 		must(t, err)
@@ -131,8 +131,8 @@ func TestLocks(t *testing.T) {
 
 func TestSavepoints(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, drv dialect.Driver) {
-		ctx, db := t.Context(), client(drv)
+	each(t, func(t on) {
+		ctx, db := t.Context(), client(t.drv)
 		tx, err := db.Tx(ctx)
 		must(t, err)
 		run := func(text string) error { _, err := tx.ExecContext(ctx, text); return err }
@@ -191,9 +191,7 @@ func TestScopeWithin(t *testing.T) {
 				}
 				at(a, text)
 			}
-			rows, err := b.QueryContext(ctx, "SELECT set_config('search_path', 'a', true)")
-			must(t, err)
-			must(t, rows.Close())
+			must(t, readAll(ctx, b, "SELECT set_config('search_path', 'a', true)"))
 			at(b, "SELECT 1")
 			inner, err := a.Tx(ctx)
 			must(t, err)

@@ -127,7 +127,7 @@ func readOne(ctx context.Context, drv dialect.Driver, query string, dest any) er
 	if err := drv.Query(ctx, query, []any{}, rows); err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	if !rows.Next() {
 		return sql.ErrNoRows
 	}
@@ -144,12 +144,30 @@ func arguments() []any {
 	return []any{
 		nil, true, "", "text", "42", "1.5", "NaN", "t", `{"a": 1}`, "{a,b}", "2024-02-29", "ünï\\'", id.String(), word("named"), word("12"),
 		7, int8(-7), int16(300), int32(-70000), int64(5_000_000_000), number(3), uint8(200), uint16(7), uint32(4_000_000_000), uint64(math.MaxUint64), time.Second, int64(math.MaxInt64),
-		1.5, float32(0.1), 2.0, 1e21, math.NaN(), math.Inf(1), math.Inf(-1), -0.0,
-		at, at.UTC(), time.Time{}, time.Date(1066, 10, 14, 0, 0, 0, 0, time.UTC), time.Date(12024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-44, 3, 15, 0, 0, 0, 0, time.UTC),
-		id, &id, uuid.NullUUID{}, uuid.NullUUID{UUID: id, Valid: true}, (*uuid.UUID)(nil),
-		[]byte("bytes"), []byte{}, []byte(nil), []byte{0, 255}, json.RawMessage(`{"b": 2}`), json.RawMessage(nil), []string{"a", "b c", ""}, []string(nil), []int{1, 2},
-		&text, &n, &none, none, &at, sql.NullString{}, sql.NullString{String: "x", Valid: true}, sql.NullInt64{Int64: 9, Valid: true}, sql.NullTime{Time: at, Valid: true}, sql.Null[int32]{V: 4, Valid: true},
-		map[string]int{"c": 3}, pgtype.Numeric{Int: big.NewInt(125), Exp: -1, Valid: true},
+		1.5, float32(0.1), 2.0, 1e21, math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1),
+		at, at.UTC(),
+		time.Time{},
+		time.Date(1066, 10, 14, 0, 0, 0, 0, time.UTC), time.Date(12024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-44, 3, 15, 0, 0, 0, 0, time.UTC),
+		id, &id,
+		uuid.NullUUID{},
+		uuid.NullUUID{UUID: id, Valid: true},
+		(*uuid.UUID)(nil),
+		[]byte("bytes"),
+		[]byte{},
+		[]byte(nil),
+		[]byte{0, 255},
+		json.RawMessage(`{"b": 2}`), json.RawMessage(nil),
+		[]string{"a", "b c", ""},
+		[]string(nil),
+		[]int{1, 2},
+		&text, &n, &none, none, &at,
+		sql.NullString{},
+		sql.NullString{String: "x", Valid: true},
+		sql.NullInt64{Int64: 9, Valid: true},
+		sql.NullTime{Time: at, Valid: true},
+		sql.Null[int32]{V: 4, Valid: true},
+		map[string]int{"c": 3},
+		pgtype.Numeric{Int: big.NewInt(125), Exp: -1, Valid: true},
 	}
 }
 
