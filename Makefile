@@ -10,6 +10,7 @@ PKG      ?= ./...
 NAME     ?=
 FUZZTIME ?= 10s
 BENCH    ?= .
+DURATION ?= 5m
 
 MODULE  = github.com/homeroom-sms/homeroom
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -104,3 +105,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each (PKG=./internal/tenancy)
 .PHONY: bench
 bench: ## every benchmark (BENCH=Import PKG=./internal/roster)
 	@tested=$$($(TESTED)) && go test -run '^$$' -bench '$(BENCH)' -benchmem $$tested
+
+.PHONY: hammer
+hammer: ## schools on few connections while everything goes wrong, for DURATION (5m) (ARGS='-goroutines 64 -pool 4')
+	go test -count=1 -v -timeout 0 -run '^(TestHammer|TestHammerPooled)$$' ./internal/entpgx -duration $(DURATION) $(ARGS)

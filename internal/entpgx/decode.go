@@ -3,7 +3,10 @@ package entpgx
 import (
 	"database/sql"
 	"encoding/binary"
+	"fmt"
 	"math"
+	"reflect"
+	"strconv"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -13,7 +16,8 @@ import (
 )
 
 // decode reads one value into dest. What ent scans into most has a way of its own here, the rest
-// goes the general way.
+// goes the general way. The types are looked at again: where schools are of several revisions, a
+// column may come in another form than is asked for.
 func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
 	switch d := dest.(type) {
 	case *sql.NullString:
@@ -30,7 +34,7 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 			*d = nil
 			return nil
 		}
-		if f.Format == pgtype.TextFormatCode || f.DataTypeOID == pgtype.ByteaOID {
+		if (f.Format == pgtype.TextFormatCode) != (f.DataTypeOID == pgtype.ByteaOID) {
 			*d = append([]byte{}, src...)
 			return nil
 		}
@@ -59,8 +63,17 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 		if src == nil {
 			return nil
 		}
-		if f.DataTypeOID == pgtype.BoolOID && len(src) == 1 {
+		if f.DataTypeOID == pgtype.BoolOID && f.Format == pgtype.BinaryFormatCode && len(src) == 1 {
 			*d = sql.NullBool{Bool: src[0] != 0, Valid: true}
+			return nil
+		}
+	case *sql.NullFloat64:
+		*d = sql.NullFloat64{}
+		if src == nil {
+			return nil
+		}
+		if n, ok := number(f, src); ok {
+			*d = sql.NullFloat64{Float64: n, Valid: true}
 			return nil
 		}
 	case *sql.NullTime:
@@ -72,6 +85,11 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 			*d = sql.NullTime{Time: t, Valid: true}
 			return nil
 		}
+	case *int64:
+		if n, ok := integer(f, src); ok {
+			*d = n
+			return nil
+		}
 	case *any:
 		return decodeAny(types, f, src, d)
 	}
@@ -80,12 +98,25 @@ func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any)
 
 func integer(f *pgconn.FieldDescription, src []byte) (int64, bool) {
 	switch {
+	case f.Format != pgtype.BinaryFormatCode:
 	case f.DataTypeOID == pgtype.Int8OID && len(src) == 8:
 		return int64(binary.BigEndian.Uint64(src)), true
 	case f.DataTypeOID == pgtype.Int4OID && len(src) == 4:
 		return int64(int32(binary.BigEndian.Uint32(src))), true
 	case f.DataTypeOID == pgtype.Int2OID && len(src) == 2:
 		return int64(int16(binary.BigEndian.Uint16(src))), true
+	}
+	return 0, false
+}
+
+// number reads a numeric, as text, or a double.
+func number(f *pgconn.FieldDescription, src []byte) (float64, bool) {
+	switch {
+	case f.DataTypeOID == pgtype.NumericOID && f.Format == pgtype.TextFormatCode:
+		n, err := strconv.ParseFloat(string(src), 64)
+		return n, err == nil
+	case f.DataTypeOID == pgtype.Float8OID && f.Format == pgtype.BinaryFormatCode && len(src) == 8:
+		return math.Float64frombits(binary.BigEndian.Uint64(src)), true
 	}
 	return 0, false
 }
@@ -97,6 +128,7 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // infinities are left to others.
 func instant(f *pgconn.FieldDescription, src []byte) (time.Time, bool) {
 	switch {
+	case f.Format != pgtype.BinaryFormatCode:
 	case f.DataTypeOID == pgtype.TimestamptzOID && len(src) == 8:
 		micros := int64(binary.BigEndian.Uint64(src))
 		if micros == math.MaxInt64 || micros == math.MinInt64 {
@@ -115,6 +147,10 @@ func instant(f *pgconn.FieldDescription, src []byte) (time.Time, bool) {
 
 // decodeAny reads what database/sql would have handed out.
 func decodeAny(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest *any) error {
+	if at, ok := instant(f, src); ok {
+		*dest = at
+		return nil
+	}
 	t, ok := types.TypeForOID(f.DataTypeOID)
 	if !ok {
 		*dest = nil
@@ -128,15 +164,22 @@ func decodeAny(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest *
 	return err
 }
 
-// decodeGeneral reads into anything: a sql.Scanner is given what database/sql would give it.
+// decodeGeneral reads into anything: as database/sql would do it, and what that can't do, as pgx does.
 func decodeGeneral(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
-	scanner, ok := dest.(sql.Scanner)
-	if !ok {
-		return types.Scan(f.DataTypeOID, f.Format, src, dest)
-	}
 	var value any
-	if err := decodeAny(types, f, src, &value); err != nil {
-		return err
+	err := decodeAny(types, f, src, &value)
+	if scanner, ok := dest.(sql.Scanner); ok {
+		if err != nil {
+			return err
+		}
+		return scanner.Scan(value)
 	}
-	return scanner.Scan(value)
+	to := reflect.ValueOf(dest)
+	if to.Kind() != reflect.Pointer || to.IsNil() {
+		return fmt.Errorf("%T is no pointer", dest)
+	}
+	if err == nil && assign(to.Elem(), value) == nil {
+		return nil
+	}
+	return types.Scan(f.DataTypeOID, f.Format, src, dest)
 }

@@ -35,12 +35,12 @@ func encodeOne(types *pgtype.Map, oid uint32, arg any) ([]byte, int16, error) {
 	case nil:
 		return nil, pgtype.TextFormatCode, nil
 	case string:
-		return textOf(a), pgtype.TextFormatCode, nil
+		return []byte(a), pgtype.TextFormatCode, nil
 	case uuid.UUID:
 		if oid == pgtype.UUIDOID {
 			return a[:], pgtype.BinaryFormatCode, nil
 		}
-		return textOf(a.String()), pgtype.TextFormatCode, nil
+		return []byte(a.String()), pgtype.TextFormatCode, nil
 	case int:
 		return encodeInt(oid, int64(a))
 	case int64:
@@ -64,9 +64,9 @@ func encodeOne(types *pgtype.Map, oid uint32, arg any) ([]byte, int16, error) {
 		return strconv.AppendFloat(nil, a, 'g', -1, 64), pgtype.TextFormatCode, nil
 	case []byte:
 		if oid == pgtype.ByteaOID {
-			return notNil(a), pgtype.BinaryFormatCode, nil
+			return a, pgtype.BinaryFormatCode, nil // nil is NULL
 		}
-		return notNil(a), pgtype.TextFormatCode, nil
+		return a, pgtype.TextFormatCode, nil
 	case driver.Valuer:
 		if v := reflect.ValueOf(a); v.Kind() == reflect.Pointer && v.IsNil() {
 			return nil, pgtype.TextFormatCode, nil
@@ -103,7 +103,7 @@ func encodeKind(types *pgtype.Map, oid uint32, arg any) ([]byte, int16, error) {
 		}
 		return encodeOne(types, oid, v.Elem().Interface())
 	case reflect.String:
-		return textOf(v.String()), pgtype.TextFormatCode, nil
+		return []byte(v.String()), pgtype.TextFormatCode, nil
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int, reflect.Int64:
 		return encodeInt(oid, v.Int())
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint, reflect.Uint64:
@@ -120,14 +120,4 @@ func encodeGeneral(types *pgtype.Map, oid uint32, arg any) ([]byte, int16, error
 	format := types.FormatCodeForOID(oid)
 	value, err := types.Encode(oid, format, arg, []byte{})
 	return value, format, err
-}
-
-// textOf is never nil, which would be NULL.
-func textOf(text string) []byte { return notNil([]byte(text)) }
-
-func notNil(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
 }

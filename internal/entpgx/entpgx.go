@@ -47,14 +47,19 @@ type DB struct {
 	options Options
 	shapes  shapes
 	facade  *sql.DB
+	path    string // the statement that sets a scope without a role
 }
 
 // New returns a DB over pool, which stays the caller's to close.
 func New(pool Pool, options Options) *DB {
-	if options.Translate == nil {
-		options.Translate = func(err error) error { return err }
+	translate := options.Translate
+	options.Translate = func(err error) error {
+		if err == nil || translate == nil {
+			return err
+		}
+		return translate(err)
 	}
-	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{})}
+	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{}), path: pathSQL}
 }
 
 // Close lets go of what New made, not of the pool.
@@ -177,5 +182,5 @@ func drain(r *rows, err error) (sql.Result, error) {
 	if err := r.Close(); err != nil {
 		return nil, err
 	}
-	return r.affected, nil
+	return r.affected(), nil
 }

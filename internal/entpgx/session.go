@@ -3,6 +3,7 @@ package entpgx
 import (
 	"container/list"
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -56,26 +57,42 @@ func (db *DB) sessionOf(ctx context.Context, conn *pgxpool.Conn) (*session, erro
 	}
 	s := &session{
 		statements: map[statementKey]*list.Element{}, scopes: map[Scope]struct{}{},
-		scope:     &pgconn.StatementDescription{SQL: pathSQL, ParamOIDs: []uint32{pgtype.TextOID}},
+		scope:     &pgconn.StatementDescription{SQL: db.path, ParamOIDs: []uint32{pgtype.TextOID}},
 		scopeRole: &pgconn.StatementDescription{SQL: pathRoleSQL, ParamOIDs: []uint32{pgtype.TextOID, pgtype.TextOID}},
 		begin:     &pgconn.StatementDescription{SQL: beginSQL},
 	}
-	pg.CustomData()[sessionName] = s
-	if db.options.Unnamed {
-		return s, nil
-	}
-	for _, p := range []struct {
-		into      **pgconn.StatementDescription
-		name, sql string
-	}{{&s.scope, "entpgx_path", pathSQL}, {&s.scopeRole, "entpgx_path_role", pathRoleSQL}, {&s.begin, "entpgx_begin", beginSQL}} {
-		description, err := pg.Prepare(ctx, p.name, p.sql, nil)
-		if err != nil {
-			delete(pg.CustomData(), sessionName)
+	if !db.options.Unnamed {
+		if err := s.prepare(ctx, pg); err != nil {
+			// Some of the names may be taken now, and then it would fail here for ever.
+			_ = conn.Conn().Close(ctx)
 			return nil, err
 		}
-		*p.into = description
 	}
+	pg.CustomData()[sessionName] = s
 	return s, nil
+}
+
+// prepare names the statements that come before others, in one round trip.
+func (s *session) prepare(ctx context.Context, pg *pgconn.PgConn) error {
+	p := pg.StartPipeline(ctx)
+	s.scope.Name, s.scopeRole.Name, s.begin.Name = "entpgx_path", "entpgx_path_role", "entpgx_begin"
+	own := []*pgconn.StatementDescription{s.scope, s.scopeRole, s.begin}
+	for _, d := range own {
+		p.SendPrepare(d.Name, d.SQL, d.ParamOIDs)
+	}
+	err := p.Sync()
+	for _, d := range own {
+		if err == nil {
+			var described *pgconn.StatementDescription
+			if described, err = result[*pgconn.StatementDescription](p); err == nil {
+				d.Fields = described.Fields
+			}
+		}
+	}
+	if closing := p.Close(); err == nil {
+		err = closing
+	}
+	return err
 }
 
 // find returns the statement if it is prepared.
@@ -120,37 +137,25 @@ func (s *session) name() string {
 // shape is what a statement takes and gives. It is the same in every scope whose tables are at the
 // same revision, so it is kept by the statement's text for all connections.
 type shape struct {
+	sql       string // one copy of it for all connections
 	paramOIDs []uint32
 	fields    []pgconn.FieldDescription
 	formats   []int16
-	columns   []string
 }
 
-func newShape(d *pgconn.StatementDescription) *shape {
-	sh := &shape{paramOIDs: d.ParamOIDs, fields: append([]pgconn.FieldDescription{}, d.Fields...)}
-	for _, f := range d.Fields {
-		sh.columns = append(sh.columns, f.Name)
-		sh.formats = append(sh.formats, formatOf(f.DataTypeOID))
+func newShape(sql string, d *pgconn.StatementDescription) *shape {
+	sh := &shape{sql: sql, paramOIDs: d.ParamOIDs, fields: slices.Clone(d.Fields)}
+	for i := range sh.fields {
+		sh.fields[i].Format = formatOf(sh.fields[i].DataTypeOID)
+		sh.formats = append(sh.formats, sh.fields[i].Format)
 	}
 	return sh
 }
 
 // describes reports whether the server's description of the statement is the same.
 func (sh *shape) describes(d *pgconn.StatementDescription) bool {
-	if len(sh.fields) != len(d.Fields) || len(sh.paramOIDs) != len(d.ParamOIDs) {
-		return false
-	}
-	for i, f := range d.Fields {
-		if f.DataTypeOID != sh.fields[i].DataTypeOID || f.Name != sh.fields[i].Name {
-			return false
-		}
-	}
-	for i, oid := range d.ParamOIDs {
-		if oid != sh.paramOIDs[i] {
-			return false
-		}
-	}
-	return true
+	same := func(a, b pgconn.FieldDescription) bool { return a.DataTypeOID == b.DataTypeOID && a.Name == b.Name }
+	return slices.Equal(sh.paramOIDs, d.ParamOIDs) && slices.EqualFunc(sh.fields, d.Fields, same)
 }
 
 // formatOf says in which form a type's values are asked for: binary where we read it faster, text
@@ -177,10 +182,10 @@ func (s *shapes) get(text string) *shape {
 	return nil
 }
 
-func (s *shapes) put(text string, sh *shape) {
+func (s *shapes) put(sh *shape) {
 	if s.count.Add(1) > maxShapes {
 		s.byText.Clear()
 		s.count.Store(1)
 	}
-	s.byText.Store(text, sh)
+	s.byText.Store(sh.sql, sh)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +18,18 @@ import (
 var (
 	errRowsOpen    = errors.New("entpgx: the rows of the statement before are still open: read them to their end or close them")
 	errRolledBack  = errors.New("entpgx: the transaction was rolled back: a statement in it had failed")
-	errInterrupted = errors.New("entpgx: the transaction was rolled back: its connection was lost")
+	errInterrupted = retryable{errors.New("entpgx: the transaction was rolled back: its connection was lost")}
 )
+
+// retryable is the error of a transaction that was rolled back through no fault of its own: all of it
+// may be run again. pgconn.SafeToRetry finds it.
+type retryable struct{ error }
+
+// SafeToRetry is true.
+func (retryable) SafeToRetry() bool { return true }
+
+// endTimeout bounds how long a transaction waits for its end on a connection that may be dead.
+const endTimeout = 30 * time.Second
 
 const (
 	commit   = "COMMIT"
@@ -30,16 +41,15 @@ const (
 type Tx struct {
 	db    *DB
 	begin string
-	stop  func() bool // of watching the context that the transaction began with
 
-	mu      sync.Mutex // the context's end comes from another goroutine
+	mu      sync.Mutex  // the context's end comes from another goroutine
+	stop    func() bool // of watching the context that the transaction began with
 	conn    *pgxpool.Conn
 	session *session
 	begun   bool
 	scope   *Scope // what the transaction is in now; nil if that isn't known
 	open    *rows
-	done    bool
-	expired bool // the context has ended while rows were open
+	over    error // why it takes no more statements; nil while it does
 }
 
 // Begin begins a transaction and takes a connection for it. When ctx ends, it is rolled back.
@@ -58,7 +68,9 @@ func (db *DB) Begin(ctx context.Context, options *sql.TxOptions) (*Tx, error) {
 		return nil, db.options.Translate(err)
 	}
 	t := &Tx{db: db, begin: begin, conn: conn, session: s}
-	t.stop = context.AfterFunc(ctx, t.expire)
+	t.mu.Lock() // ctx may end at once
+	defer t.mu.Unlock()
+	t.stop = context.AfterFunc(ctx, func() { _ = t.finish(rollback, fmt.Errorf("%w: %w", sql.ErrTxDone, ctx.Err())) })
 	return t, nil
 }
 
@@ -89,42 +101,44 @@ func (t *Tx) In(scope Scope) dialect.Driver { return within{scoped{t, scope}} }
 
 // Commit commits. A transaction in which a statement has failed can't be: that is an error.
 func (t *Tx) Commit() error {
-	return t.db.options.Translate(t.finish(commit))
+	return t.db.options.Translate(t.finish(commit, sql.ErrTxDone))
 }
 
 // Rollback undoes all of the transaction. It does nothing after the end.
-func (t *Tx) Rollback() error { return t.db.options.Translate(t.finish(rollback)) }
+func (t *Tx) Rollback() error { return t.db.options.Translate(t.finish(rollback, sql.ErrTxDone)) }
 
-func (t *Tx) finish(command string) error {
-	t.mu.Lock()
-	open := t.open
-	t.mu.Unlock()
-	if open != nil {
-		_ = open.Close() // it takes the lock itself
-	}
+// finish ends the transaction; over is what later statements are told.
+func (t *Tx) finish(command string, over error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
-		return sql.ErrTxDone
+	if t.over != nil {
+		return t.over
+	}
+	t.over = over
+	t.stop()
+	if open := t.open; open != nil {
+		t.mu.Unlock() // which the rows take
+		_ = open.Close()
+		t.mu.Lock()
 	}
 	return t.end(command)
 }
 
 // end ends the transaction with a command and lets go of the connection. The lock is held.
 func (t *Tx) end(command string) error {
-	t.done = true
-	t.stop()
 	defer t.db.release(t.conn, t.session)
 	switch {
-	case !t.begun:
-		return nil
 	case t.conn.Conn().IsClosed() && command == rollback:
 		return nil // the server has rolled back
 	case t.conn.Conn().IsClosed():
 		return errInterrupted
+	case !t.begun:
+		return nil
 	}
 	// Not under the transaction's context: it may be what has ended.
-	results := t.conn.Conn().PgConn().Exec(context.Background(), command)
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	results := t.conn.Conn().PgConn().Exec(ctx, command)
 	var tag pgconn.CommandTag
 	for results.NextResult() {
 		tag, _ = results.ResultReader().Close()
@@ -138,31 +152,24 @@ func (t *Tx) end(command string) error {
 	return nil
 }
 
-// expire rolls back when the context has ended; while rows are being read, whoever reads them does.
-func (t *Tx) expire() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case t.done:
-	case t.open != nil:
-		t.expired = true
-	default:
-		_ = t.end(rollback)
-	}
-}
-
 // run sends one statement in a scope.
 func (t *Tx) run(ctx context.Context, scope Scope, query string, args []any) (*rows, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c, err := t.call(scope, query, args)
 	if err != nil {
-		return nil, err
+		return nil, t.db.options.Translate(err)
 	}
 	r, err := c.send(ctx)
-	t.settle(scope, query, err)
+	t.settle(scope, r)
+	if err != nil && stale(err) {
+		c.forget()
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "0A000" && stale(err) {
+		err = retryable{fmt.Errorf("entpgx: the tables have changed since the statement was prepared; it is forgotten, run the transaction again: %s", pg.Message)}
+	}
 	if err != nil {
-		t.session.forget(statementKey{scope, query})
 		return nil, t.db.options.Translate(err)
 	}
 	if !r.done {
@@ -176,8 +183,8 @@ func (t *Tx) run(ctx context.Context, scope Scope, query string, args []any) (*r
 // call prepares a call in the transaction. The lock is held.
 func (t *Tx) call(scope Scope, query string, args []any) (*call, error) {
 	switch {
-	case t.done:
-		return nil, sql.ErrTxDone
+	case t.over != nil:
+		return nil, t.over
 	case t.open != nil:
 		return nil, errRowsOpen
 	}
@@ -185,20 +192,31 @@ func (t *Tx) call(scope Scope, query string, args []any) (*call, error) {
 	if !t.begun {
 		c.begin = t.begin
 	}
-	c.enter = t.scope == nil || *t.scope != scope
+	// In a failed transaction a ROLLBACK alone is heard, and only with nothing before it.
+	c.enter = (t.scope == nil || *t.scope != scope) && !t.failed()
 	return c, nil
 }
 
-// settle notes what a statement has done to the transaction.
-func (t *Tx) settle(scope Scope, query string, err error) {
+func (t *Tx) failed() bool { return t.begun && t.conn.Conn().PgConn().TxStatus() == 'E' }
+
+// settle notes what a statement has done to the transaction; r is nil if it failed.
+func (t *Tx) settle(scope Scope, r *rows) {
 	t.begun, t.scope = true, &scope
-	if err != nil {
-		t.begun, t.scope = t.conn.Conn().PgConn().TxStatus() != 'I', nil
+	if r != nil && !r.done {
+		return // the server goes on answering
 	}
+	t.begun = t.conn.Conn().PgConn().TxStatus() != 'I' // the statement may have been a COMMIT
 	// Back at a savepoint the settings are what they were there (PostgreSQL manual, SET).
-	if text := strings.TrimSpace(query); len(text) >= len(rollback) && strings.EqualFold(text[:len(rollback)], rollback) {
+	if r == nil || !t.begun || r.tag.String() == rollback {
 		t.scope = nil
 	}
+}
+
+// astray notes that a statement whose text is not ent's has run, which may have set another scope.
+func (t *Tx) astray() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.scope = nil
 }
 
 // closed is what the open rows call when they are closed.
@@ -206,20 +224,23 @@ func (t *Tx) closed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open = nil
-	if t.expired && !t.done {
-		_ = t.end(rollback)
-	}
 }
 
 // script runs several statements at once, without arguments (the simple protocol).
 func (t *Tx) script(ctx context.Context, scope Scope, script string) (sql.Result, error) {
+	t.mu.Lock()
+	failed := t.over == nil && t.failed()
+	t.mu.Unlock()
+	if failed { // one ROLLBACK TO, whose scope isn't known before it has run
+		return drain(raw{scoped{t, scope}}.run(ctx, script, nil))
+	}
 	if _, err := drain(t.run(ctx, scope, "SELECT 1", nil)); err != nil { // begins, and enters the scope
 		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
-		return nil, sql.ErrTxDone
+	if t.over != nil {
+		return nil, t.db.options.Translate(t.over)
 	}
 	results := t.conn.Conn().PgConn().Exec(ctx, script)
 	var affected driver.RowsAffected
@@ -228,43 +249,7 @@ func (t *Tx) script(ctx context.Context, scope Scope, script string) (sql.Result
 			affected = driver.RowsAffected(tag.RowsAffected())
 		}
 	}
-	t.scope = nil // the script may have set another
-	return affected, t.db.options.Translate(results.Close())
+	err := results.Close()
+	t.begun, t.scope = t.conn.Conn().PgConn().TxStatus() != 'I', nil // whatever the script has done
+	return affected, t.db.options.Translate(err)
 }
-
-// scoped is a transaction as statements of one scope see it.
-type scoped struct {
-	*Tx
-	scope Scope
-}
-
-func (s scoped) run(ctx context.Context, query string, args []any) (*rows, error) {
-	return s.Tx.run(ctx, s.scope, query, args)
-}
-
-func (s scoped) Exec(ctx context.Context, query string, args, v any) error {
-	return exec(ctx, s, query, args, v)
-}
-
-func (s scoped) Query(ctx context.Context, query string, args, v any) error {
-	return queryInto(ctx, s, query, args, v)
-}
-
-func (s scoped) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if len(args) == 0 {
-		return s.script(ctx, s.scope, query)
-	}
-	return drain(s.run(ctx, query, args))
-}
-
-func (s scoped) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return s.db.sqlRows(ctx, s, query, args)
-}
-
-// within is a driver whose transactions are parts of one that is open already.
-type within struct{ scoped }
-
-func (within) Dialect() string { return dialect.Postgres }
-func (within) Close() error    { return nil }
-
-func (w within) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(w), nil }
