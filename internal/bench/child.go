@@ -130,30 +130,34 @@ func runChild(ctx context.Context, kind, url, profile string) error {
 	if err != nil {
 		return err
 	}
-	address := ""
-	if s.handler != nil {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		address = listener.Addr().String()
-		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second}
-		go func() { _ = server.Serve(listener) }() // until the process ends
+	address, err := s.serve(ctx)
+	if err == nil {
+		err = out.Encode(report{Address: address})
 	}
-	if err := out.Encode(report{Address: address}); err != nil {
-		return err
-	}
-	for {
+	for err == nil {
 		var o order
 		if err := in.Decode(&o); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if err := out.Encode(s.run(ctx, o, g.Schools)); err != nil {
-			return err
-		}
+		err = out.Encode(s.run(ctx, o, g.Schools))
 	}
+	return err
+}
+
+// serve answers requests, if the side has a handler, until the process ends.
+func (s side) serve(ctx context.Context) (address string, err error) {
+	if s.handler == nil {
+		return "", nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	return listener.Addr().String(), nil
 }
 
 func newSide(ctx context.Context, kind, url string, g greeting) (side, error) {
@@ -201,7 +205,7 @@ func (s side) run(ctx context.Context, o order, schools []school) report {
 
 // startProfile writes a CPU profile and, in the end, one of allocations.
 func startProfile(path string) (stop func(), err error) {
-	cpu, err := os.Create(path + ".cpu.prof")
+	cpu, err := os.Create(path + ".cpu.prof") //nolint:gosec // whoever runs this names the folder
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +215,7 @@ func startProfile(path string) (stop func(), err error) {
 	return func() {
 		pprof.StopCPUProfile()
 		cpu.Close()
-		if allocs, err := os.Create(path + ".allocs.prof"); err == nil {
+		if allocs, err := os.Create(path + ".allocs.prof"); err == nil { //nolint:gosec // as above
 			_ = pprof.Lookup("allocs").WriteTo(allocs, 0)
 			allocs.Close()
 		}

@@ -29,17 +29,17 @@ func statOf(pid int) (stat, error) {
 	if len(fields) < 15 {
 		return stat{}, fmt.Errorf("/proc/%d/stat is cut short", pid)
 	}
-	number := func(field int) time.Duration { // counted from 1, as proc(5) does
-		n, _ := strconv.ParseInt(fields[field-3], 10, 64)
-		return time.Duration(n)
+	number := func(field int) int { // counted from 1, as proc(5) does
+		n, _ := strconv.Atoi(fields[field-3])
+		return n
 	}
-	return stat{parent: int(number(4)), reaped: (number(16) + number(17)) * tick}, nil
+	return stat{parent: number(4), reaped: time.Duration(number(16)+number(17)) * tick}, nil
 }
 
 // cpuOf returns the CPU that the threads of a process have used. It is utime + stime, to the nanosecond
 // (schedstat, Documentation/scheduler/sched-stats.rst): a tick is the cost of a hundred operations.
 func cpuOf(pid int) (used time.Duration) {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid)) //nolint:errcheck // the pattern is right
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	for _, path := range threads {
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -125,7 +125,9 @@ func (r *result) print(w io.Writer) {
 }
 
 // String is the CPU, for a row of the table.
-func (c cost) String() string { return fmt.Sprintf("%.0f +\t%.0f =\t%.0f", c.Server, c.Postgres, c.Both) }
+func (c cost) String() string {
+	return fmt.Sprintf("%.0f +\t%.0f =\t%.0f", c.Server, c.Postgres, c.Both)
+}
 
 func (l limit) verdict() string {
 	switch {
@@ -146,5 +148,5 @@ func (r *result) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // bin, as go build makes it
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	return os.WriteFile(path, append(text, '\n'), 0o644) //nolint:gosec // whoever runs this names the file
 }
