@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +30,7 @@ type operation func(ctx context.Context, s school, n int) error
 // side is what a child can do.
 type side struct {
 	operations map[string]operation
-	handler    http.Handler // nil for none
+	serve      func(context.Context, net.Listener) error // answers requests; nil for none
 	trips      func() int64
 }
 
@@ -130,7 +129,7 @@ func runChild(ctx context.Context, kind, url, profile string) error {
 	if err != nil {
 		return err
 	}
-	address, err := s.serve(ctx)
+	address, err := s.listen(ctx)
 	if err == nil {
 		err = out.Encode(report{Address: address})
 	}
@@ -146,17 +145,16 @@ func runChild(ctx context.Context, kind, url, profile string) error {
 	return err
 }
 
-// serve answers requests, if the side has a handler, until the process ends.
-func (s side) serve(ctx context.Context) (address string, err error) {
-	if s.handler == nil {
+// listen answers requests, if the side does, until the process ends.
+func (s side) listen(ctx context.Context) (address string, err error) {
+	if s.serve == nil {
 		return "", nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }()
+	go func() { _ = s.serve(ctx, listener) }()
 	return listener.Addr().String(), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -66,7 +67,9 @@ func newFloor(ctx context.Context, url, name string, schools []school) (side, er
 	mux.HandleFunc("GET /api/v1/students/{$}", f.servePage)
 	return side{operations: map[string]operation{
 		read: f.read, list: f.list, insert: f.insert, transaction: f.transaction,
-	}, handler: mux, trips: t.n.Load}, nil
+	}, serve: func(_ context.Context, l net.Listener) error {
+		return (&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}).Serve(l)
+	}, trips: t.n.Load}, nil
 }
 
 // querier is a pool, or a transaction on one of its connections.

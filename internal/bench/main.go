@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ type settings struct {
 	rounds  int
 	json    string
 	dir     string // of the database; "" for one that is made and removed
+	only    *regexp.Regexp
 	profile string // a folder for the profiles of all processes; "" for none
 }
 
@@ -51,6 +53,7 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	flags.IntVar(&s.rounds, "rounds", 5, "how often each is measured; the median counts")
 	flags.StringVar(&s.json, "json", "bin/bench.json", "the file for the results; empty for none")
 	flags.StringVar(&s.dir, "dir", "", "a folder that keeps the database for the next run; remove it when the migrations have changed")
+	only := flags.String("only", "", "a regular expression for what to measure, such as \"HTTP point\"; the rest is left out")
 	flags.StringVar(&s.profile, "profile", "", "a folder for CPU and allocation profiles of each process")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -63,6 +66,9 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 		s.sizes = append(s.sizes, n)
 	}
 	slices.Sort(s.sizes)
+	if s.only, err = regexp.Compile(*only); err != nil {
+		return s, fmt.Errorf("-only: %w", err)
+	}
 	if s.round = time.Duration(*seconds * float64(time.Second)); s.round <= 0 || s.rounds < 1 {
 		return s, errors.New("-seconds and -rounds take more than 0")
 	}

@@ -88,16 +88,27 @@ func (b *bench) start(ctx context.Context, kind, target string) error {
 func (b *bench) size(ctx context.Context, n int) error {
 	for _, m := range measured {
 		for _, operation := range m.operations {
+			if !b.only.MatchString(m.level + " " + operation) {
+				continue
+			}
 			if err := b.compare(m.level, order{operation, n, b.round}); err != nil {
 				return err
 			}
 		}
 	}
-	resolved, err := b.rounded("driver", order{resolve, n, b.round}, "product")
-	if err != nil {
-		return err
+	return b.remember(ctx, n)
+}
+
+// remember notes how large the product has become with n schools, and what it costs to find one.
+func (b *bench) remember(ctx context.Context, n int) (err error) {
+	memory := memory{Schools: n}
+	if b.only.MatchString("driver " + resolve) {
+		resolved, err := b.rounded("driver", order{resolve, n, b.round}, "product")
+		if err != nil {
+			return err
+		}
+		memory.Resolve, memory.ResolveAllocations = 1000*resolved[0].Both/resolveBatch, resolved[0].Allocations/resolveBatch
 	}
-	memory := memory{Schools: n, Resolve: 1000 * resolved[0].Both / resolveBatch, ResolveAllocations: resolved[0].Allocations / resolveBatch}
 	if memory.Server, err = residentOf(b.children["product-server"].cmd.Process.Pid); err != nil {
 		return err
 	}

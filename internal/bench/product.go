@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -55,7 +56,9 @@ func newProduct(ctx context.Context, url, name string, schools []school) (side, 
 	})
 	return side{operations: map[string]operation{
 		read: p.read, list: p.list, insert: p.insert, transaction: p.transaction, resolve: p.resolve,
-	}, handler: handler, trips: t.n.Load}, nil
+	}, serve: func(ctx context.Context, l net.Listener) error {
+		return httpapi.Serve(ctx, l, handler, time.Second)
+	}, trips: t.n.Load}, nil
 }
 
 func (p *product) read(ctx context.Context, s school, n int) error {

@@ -82,8 +82,10 @@ func (r *result) judge() (limits []limit) {
 		add("server: MB more with 1000 schools than with 1", float64(last.Server-first.Server)/megabyte, 30, 0)
 	}
 	add(fmt.Sprintf("largest backend, %d schools: MB", last.Schools), float64(last.Backend)/megabyte, 80, 0)
-	add("resolving a host: ns of CPU", last.Resolve, 150, 0)
-	add("resolving a host: allocations", round(last.ResolveAllocations), 0, 0)
+	if last.Resolve > 0 {
+		add("resolving a host: ns of CPU", last.Resolve, 150, 0)
+		add("resolving a host: allocations", round(last.ResolveAllocations), 0, 0)
+	}
 	return limits
 }
 
