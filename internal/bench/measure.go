@@ -103,11 +103,12 @@ func (b *bench) size(ctx context.Context, n int) error {
 func (b *bench) remember(ctx context.Context, n int) (err error) {
 	memory := memory{Schools: n}
 	if b.only.MatchString("driver " + resolve) {
-		resolved, err := b.rounded("driver", order{resolve, n, b.round}, "product")
+		rounds, err := b.rounded("driver", order{resolve, n, b.round}, "product")
 		if err != nil {
 			return err
 		}
-		memory.Resolve, memory.ResolveAllocations = 1000*resolved[0].Both/resolveBatch, resolved[0].Allocations/resolveBatch
+		batch := typical(rounds[0])
+		memory.Resolve, memory.ResolveAllocations = 1000*batch.Both/resolveBatch, batch.Allocations/resolveBatch
 	}
 	if memory.Server, err = residentOf(b.children["product-server"].cmd.Process.Pid); err != nil {
 		return err
@@ -122,18 +123,23 @@ func (b *bench) remember(ctx context.Context, n int) (err error) {
 	return nil
 }
 
-// compare measures an operation on both sides.
+// compare measures an operation on both sides. The ratio is the median of those of the rounds: what else
+// the machine does meanwhile weighs on both sides of a round alike.
 func (b *bench) compare(level string, o order) error {
-	costs, err := b.rounded(level, o, "floor", "product")
+	rounds, err := b.rounded(level, o, "floor", "product")
 	if err != nil {
 		return fmt.Errorf("%s, %s, %d schools: %w", level, o.Operation, o.Schools, err)
 	}
-	b.result.Lines = append(b.result.Lines, line{level, o.Operation, o.Schools, costs[0], costs[1], costs[1].Both / costs[0].Both})
+	ratios := make([]float64, b.rounds)
+	for i := range ratios {
+		ratios[i] = rounds[1][i].Both / rounds[0][i].Both
+	}
+	b.result.Lines = append(b.result.Lines, line{level, o.Operation, o.Schools, typical(rounds[0]), typical(rounds[1]), median(ratios)})
 	return nil
 }
 
-// rounded returns the medians of several rounds, in which the sides take turns.
-func (b *bench) rounded(level string, o order, sides ...string) ([]cost, error) {
+// rounded measures in several rounds, in which the sides take turns.
+func (b *bench) rounded(level string, o order, sides ...string) ([][]cost, error) {
 	rounds := make([][]cost, len(sides))
 	for round := range b.rounds + 1 {
 		for i, of := range sides {
@@ -152,22 +158,26 @@ func (b *bench) rounded(level string, o order, sides ...string) ([]cost, error) 
 			rounds[i] = append(rounds[i], c)
 		}
 	}
-	costs := make([]cost, len(sides))
-	for i, r := range rounds {
-		costs[i] = cost{
-			median(r, func(c cost) float64 { return c.Server }), median(r, func(c cost) float64 { return c.Postgres }),
-			median(r, func(c cost) float64 { return c.Both }), median(r, func(c cost) float64 { return c.Trips }),
-			median(r, func(c cost) float64 { return c.Allocations }),
-		}
-	}
-	return costs, nil
+	return rounds, nil
 }
 
-func median(costs []cost, of func(cost) float64) float64 {
-	values := make([]float64, len(costs))
-	for i, c := range costs {
-		values[i] = of(c)
+// typical is the median of each part of a cost.
+func typical(costs []cost) cost {
+	of := func(part func(cost) float64) float64 {
+		values := make([]float64, len(costs))
+		for i, c := range costs {
+			values[i] = part(c)
+		}
+		return median(values)
 	}
+	return cost{
+		of(func(c cost) float64 { return c.Server }), of(func(c cost) float64 { return c.Postgres }),
+		of(func(c cost) float64 { return c.Both }), of(func(c cost) float64 { return c.Trips }),
+		of(func(c cost) float64 { return c.Allocations }),
+	}
+}
+
+func median(values []float64) float64 {
 	slices.Sort(values)
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }

@@ -105,7 +105,7 @@ func round(count float64) float64 { return float64(int64(count*10+0.5)) / 10 }
 func (r *result) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintf(w, "\nMedians of %d rounds of %.1f s, floor and product by turns; %s, PostgreSQL %s.\n", r.Rounds, r.Seconds, r.Go, r.PostgreSQL)
-	_, _ = fmt.Fprint(w, "CPU in us an operation: our process + PostgreSQL's = both. The ratio is that of both.\n\n")
+	_, _ = fmt.Fprint(w, "CPU in us an operation: our process + PostgreSQL's = both. The ratio is that of both, the median of the rounds' own.\n\n")
 	_, _ = fmt.Fprintln(t, "\t\tschools\tfloor\t\t\tproduct\t\t\tratio\tround trips\t\tallocations\t\t")
 	for _, l := range r.Lines {
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\t\n", l.Level, l.Operation, l.Schools, l.Floor, l.Product, l.Ratio,
