@@ -50,6 +50,7 @@ var may = map[string]string{
 	"internal/httpapi/systemapi": "internal/httpapi/wire internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
 	"internal/httpapi/tenantapi": "internal/httpapi/wire internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
 
+	"internal/bench":   "*",
 	"internal/testkit": "*",
 }
 

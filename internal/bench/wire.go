@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// turns counts round trips: how often a connection that had been written to was then read from. An
+// atomic addition more or less is beyond what can be measured, so it counts all the time.
+type turns struct{ n atomic.Int64 }
+
+func (t *turns) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	return &turning{Conn: conn, turns: t}, err
+}
+
+// turning is a connection; pgx has one goroutine at a time at it.
+type turning struct {
+	net.Conn
+	turns *turns
+	wrote bool
+}
+
+// Write notes that an answer is to come.
+func (c *turning) Write(p []byte) (int, error) {
+	c.wrote = true
+	return c.Conn.Write(p)
+}
+
+// Read counts the answer.
+func (c *turning) Read(p []byte) (int, error) {
+	if c.wrote {
+		c.wrote = false
+		c.turns.n.Add(1)
+	}
+	return c.Conn.Read(p)
+}
+
+// openPool opens a pool as the service does, whose connections are counted and bear a name.
+func openPool(ctx context.Context, url, name string, t *turns) (*pgxpool.Pool, error) {
+	plain, err := postgres.Open(url, workers)
+	if err != nil {
+		return nil, err
+	}
+	plain.Close()
+	config := plain.Config()
+	config.ConnConfig.DialFunc = t.dial
+	config.ConnConfig.RuntimeParams["application_name"] = name
+	return pgxpool.NewWithConfig(ctx, config)
+}
