@@ -94,7 +94,7 @@ func (s schoolImport) school(c *console, p *place, read *roster.School, result *
 	case row.State == "deleted":
 		return fmt.Errorf("the school %q is deleted: \"homeroom school restore %s\" brings it back", read.Code, read.Code)
 	}
-	return tenancy.InTx(c.ctx, p.registry.Schema(row.SchemaName), func(db *tenantdb.Client) error {
+	return tenancy.InTx(c.ctx, p.registry.Schema(tenancy.DatabaseOf(row), row.SchemaName), func(db *tenantdb.Client) error {
 		result.Tables, err = roster.Import(c.ctx, db, read, options)
 		return err
 	})

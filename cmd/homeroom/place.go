@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/homeroom-sms/homeroom/atlas"
 	"github.com/homeroom-sms/homeroom/internal/config"
@@ -99,7 +98,7 @@ func loadDirectories() (d directories, err error) {
 // platform over it.
 type place struct {
 	*server
-	pool     *pgxpool.Pool
+	pools    *postgres.Pools
 	registry *tenancy.Registry
 	platform *platform.Platform
 	checked  config.Checked
@@ -108,7 +107,7 @@ type place struct {
 // Close closes what open opened.
 func (p *place) Close() error {
 	err := p.registry.Close()
-	p.pool.Close()
+	p.pools.Close()
 	return errors.Join(err, p.server.Close())
 }
 
@@ -135,13 +134,13 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	}); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	pool, err := postgres.Open(s.url, checked.MaxConns)
+	pools, err := postgres.NewPools(s.url, checked.MaxConns)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	registry := tenancy.New(pool)
+	registry := tenancy.New(pools)
 	return &place{
-		server: s, pool: pool, registry: registry, checked: checked,
+		server: s, pools: pools, registry: registry, checked: checked,
 		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts}, time.Now),
 	}, nil
 }

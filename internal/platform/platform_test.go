@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 }
 
 func createForever(url string) error {
-	pool, err := postgres.Open(url, 2)
+	pools, err := postgres.NewPools(url, 2)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func createForever(url string) error {
 	if err != nil {
 		return err
 	}
-	p := platform.New(tenancy.New(pool), tenant, platform.Settings{BaseDomain: "base.example"}, time.Now)
+	p := platform.New(tenancy.New(pools), tenant, platform.Settings{BaseDomain: "base.example"}, time.Now)
 	for {
 		fmt.Println("next")
 		code := strings.ReplaceAll(uuid.NewString(), "-", "")
@@ -88,7 +88,7 @@ type place struct {
 func newPlace(t *testing.T) place {
 	t.Helper()
 	url := testkit.Database(t)
-	registry := tenancy.New(testkit.Pool(t, url))
+	registry := tenancy.New(testkit.Pools(t, url))
 	t.Cleanup(func() { must(t, registry.Close()) })
 	return place{platform.New(registry, testkit.Tenant(t), platform.Settings{BaseDomain: "base.example"}, time.Now), url, registry}
 }
@@ -169,7 +169,7 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		return addStudent(t.Context(), tx, row)
 	}})
 	must(t, err)
-	if n := p.registry.Schema(made.SchemaName).Student.Query().CountX(t.Context()); n != 1 || made.State != school.StateReady {
+	if n := p.registry.Schema(postgres.Primary, made.SchemaName).Student.Query().CountX(t.Context()); n != 1 || made.State != school.StateReady {
 		t.Errorf("%d students, %s", n, made.State)
 	}
 }
@@ -293,7 +293,7 @@ func TestKilledWhileCreating(t *testing.T) {
 	rows := p.registry.Public().School.Query().Where(school.Name("Child")).AllX(t.Context())
 	for _, row := range rows {
 		version := p.query(t, "SELECT max(version) FROM "+postgres.Ident(row.SchemaName)+".atlas_schema_revisions")
-		if students := p.registry.Schema(row.SchemaName).Student.Query().CountX(t.Context()); students != 1 || version[0] != row.SchemaVersion {
+		if students := p.registry.Schema(postgres.Primary, row.SchemaName).Student.Query().CountX(t.Context()); students != 1 || version[0] != row.SchemaVersion {
 			t.Errorf("%s: %d students, revision %s", row.Code, students, version)
 		}
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/homeroom-sms/homeroom/atlas"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
@@ -176,20 +175,20 @@ func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 	}
 }
 
-// Pool returns a pool on the database at url, closed with the test. Its search_path is empty, so a
-// statement that forgot its school fails.
-func Pool(tb testing.TB, url string) *pgxpool.Pool {
+// Pools returns the pools of the database at url and of those registered in it, closed with the test.
+// The search_path of their connections is empty, so a statement that forgot its school fails.
+func Pools(tb testing.TB, url string) *postgres.Pools {
 	tb.Helper()
-	pool, err := postgres.Open(url, 8)
+	pools, err := postgres.NewPools(url, 8)
 	must(tb, err)
-	tb.Cleanup(pool.Close)
-	return pool
+	tb.Cleanup(pools.Close)
+	return pools
 }
 
 // Registry returns the registry of a new, migrated database without schools.
 func Registry(tb testing.TB) *tenancy.Registry {
 	tb.Helper()
-	registry := tenancy.New(Pool(tb, Database(tb)))
+	registry := tenancy.New(Pools(tb, Database(tb)))
 	tb.Cleanup(func() { must(tb, registry.Close()) })
 	return registry
 }
@@ -202,5 +201,5 @@ func School(tb testing.TB) *tenantdb.Client {
 	defer cancel()
 	_, err := registry.Public().ExecContext(ctx, Tenant(tb).CreateScript("school_test"))
 	must(tb, err)
-	return registry.Schema("school_test")
+	return registry.Schema(postgres.Primary, "school_test")
 }
