@@ -33,8 +33,11 @@ import (
 )
 
 // childEnv makes this binary the process that TestKilledWhileCreating kills: it creates schools in the
-// database whose URL it holds until it dies.
-const childEnv = "HOMEROOM_TEST_CREATE_IN"
+// database whose URL it holds until it dies. placeEnv says where, by database and isolation.
+const (
+	childEnv = "HOMEROOM_TEST_CREATE_IN"
+	placeEnv = "HOMEROOM_TEST_CREATE_AT"
+)
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(childEnv); url != "" {
@@ -53,6 +56,7 @@ func createForever(url string) error {
 	if err != nil {
 		return err
 	}
+	database, isolation, _ := strings.Cut(os.Getenv(placeEnv), " ")
 	p := platform.New(tenancy.New(pools), tenant, platform.Settings{BaseDomain: "base.example"}, time.Now)
 	for {
 		fmt.Println("next")
@@ -61,7 +65,7 @@ func createForever(url string) error {
 			fmt.Println("next")
 			return addStudent(context.Background(), tx, row)
 		}
-		if _, err := p.Create(context.Background(), platform.Shell, platform.NewSchool{Name: "Child", Code: code, Fill: fill}); err != nil {
+		if _, err := p.Create(context.Background(), platform.Shell, platform.NewSchool{Name: "Child", Code: code, Database: database, Isolation: isolation, Fill: fill}); err != nil {
 			return err
 		}
 	}
@@ -268,7 +272,7 @@ func TestKilledWhileCreating(t *testing.T) {
 				if i%2 == 1 {
 					most = 3 * time.Millisecond // from there to the commit
 				}
-				if err := killChild(p.url, i, rand.N(most)); err != nil {
+				if err := killChild(p.url, i, rand.N(most), ""); err != nil {
 					return err
 				}
 			}
@@ -304,9 +308,9 @@ func TestKilledWhileCreating(t *testing.T) {
 
 // killChild starts a child and kills it, by SIGKILL, some time after the given number of steps: before
 // a creation, and in it once the schema is made.
-func killChild(url string, steps int, after time.Duration) error {
+func killChild(url string, steps int, after time.Duration, at string) error {
 	child := exec.CommandContext(context.Background(), os.Args[0])
-	child.Env = append(os.Environ(), childEnv+"="+url)
+	child.Env = append(os.Environ(), childEnv+"="+url, placeEnv+"="+at)
 	stdout, err := child.StdoutPipe()
 	if err != nil {
 		return err

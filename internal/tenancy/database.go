@@ -40,6 +40,9 @@ func (r *Registry) OnConn(ctx context.Context, name string, do func(*pgx.Conn) e
 // their own: the next use goes to where it is registered then.
 func (r *Registry) Forget(name string) { r.pools.Forget(name) }
 
+// Primary returns where the primary database is. Its URL may hold a password.
+func (r *Registry) Primary() postgres.Registration { return r.pools.Primary() }
+
 // RegistrationOf returns a row as the pools understand it.
 func RegistrationOf(row *publicdb.Database) postgres.Registration {
 	registration := postgres.Registration{URL: row.URL, Dedicated: row.Kind == database.KindDedicated}

@@ -175,6 +175,24 @@ func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 	}
 }
 
+// SecondServer returns another PostgreSQL than the one of all tests, for this test to use and to stop.
+func SecondServer(tb testing.TB) *embedded.Server {
+	tb.Helper()
+	second, err := embedded.Start(context.Background(), embedded.Options{Dir: tb.TempDir(), Volatile: true})
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, second.Close()) })
+	return second
+}
+
+// On runs SQL, as the superuser, in a database of a server.
+func On(tb testing.TB, url, sql string) {
+	tb.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	must(tb, err)
+	_, err = conn.Exec(context.Background(), sql)
+	must(tb, errors.Join(err, conn.Close(context.Background())))
+}
+
 // Pools returns the pools of the database at url and of those registered in it, closed with the test.
 // The search_path of their connections is empty, so a statement that forgot its school fails.
 func Pools(tb testing.TB, url string) *postgres.Pools {
