@@ -78,9 +78,16 @@ func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 		return postgres.Fault(err)
 	}
 	err = do(conn)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	return errors.Join(err, closeConn(ctx, conn))
+}
+
+// reachTimeout bounds connecting and saying goodbye.
+const reachTimeout = 5 * time.Second
+
+func closeConn(ctx context.Context, conn *pgx.Conn) error {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTimeout)
 	defer cancel()
-	return errors.Join(err, conn.Close(closing))
+	return conn.Close(closing)
 }
 
 // directories are the migrations that this program carries.
