@@ -62,6 +62,9 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	if err != nil {
 		return err
 	}
+	if err := p.platform.Recover(c.ctx); err != nil {
+		log.Warn().Err(err).Msg("creations that were cut off could not all be cleared up")
+	}
 	handler := httpapi.New(httpapi.Settings{
 		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, Version: version, Log: log,
 		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
