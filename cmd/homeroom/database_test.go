@@ -16,7 +16,8 @@ import (
 // it stops, they alone fail, with 503 and Retry-After; when it is back, they are.
 func TestSecondServer(t *testing.T) {
 	t.Parallel()
-	url, second := testkit.Database(t), testkit.SecondServer(t)
+	url := testkit.Database(t)
+	second, _ := testkit.SecondServer(t)
 	testkit.On(t, second.URL("postgres"), "CREATE DATABASE north")
 	homeroom(t, url, "database", "add", "north", second.URL("north")).expect(t, 0, "north", "shared")
 	homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--base-domain", "test").expect(t, 0, "elm.test", "primary")

@@ -56,7 +56,8 @@ func (p place) students(t *testing.T, row *publicdb.School) int {
 // TestPlacements takes a school through its life in every kind of place.
 func TestPlacements(t *testing.T) {
 	t.Parallel()
-	p, second, ctx := newPlace(t), testkit.SecondServer(t), t.Context()
+	p, ctx := newPlace(t), t.Context()
+	second, _ := testkit.SecondServer(t)
 	p.with(t, second)
 	for code, n := range map[string]platform.NewSchool{
 		"here": {}, "there": {Database: "north"}, "own": {Database: "north", Isolation: "database"}, "taken": {Database: "alone", Isolation: "database"},
@@ -97,7 +98,8 @@ func TestPlacements(t *testing.T) {
 // either server, and nothing of strangers is touched.
 func TestFailedPlacementLeavesNothing(t *testing.T) {
 	t.Parallel()
-	p, second, ctx := newPlace(t), testkit.SecondServer(t), t.Context()
+	p, ctx := newPlace(t), t.Context()
+	second, _ := testkit.SecondServer(t)
 	p.with(t, second)
 	testkit.On(t, second.URL("north"), "CREATE SCHEMA school_strangers")
 	testkit.On(t, second.URL("postgres"), "CREATE DATABASE school_strangers")
@@ -146,7 +148,8 @@ func TestFailedPlacementLeavesNothing(t *testing.T) {
 // TestCapacity holds that no more schools come than a database takes, also when they come at once.
 func TestCapacity(t *testing.T) {
 	t.Parallel()
-	p, second, ctx := newPlace(t), testkit.SecondServer(t), t.Context()
+	p, ctx := newPlace(t), t.Context()
+	second, _ := testkit.SecondServer(t)
 	p.with(t, second)
 	var all errgroup.Group
 	errs := make([]error, 6)
@@ -190,7 +193,8 @@ func TestCapacity(t *testing.T) {
 // school is there whole or not at all.
 func TestKilledWhileCreatingElsewhere(t *testing.T) {
 	t.Parallel()
-	p, second, ctx := newPlace(t), testkit.SecondServer(t), t.Context()
+	p, ctx := newPlace(t), t.Context()
+	second, _ := testkit.SecondServer(t)
 	p.with(t, second)
 	_, err := p.UpdateDatabase(ctx, platform.Shell, "north", func(d *publicdb.Database) (platform.DatabaseChange, error) {
 		return platform.DatabaseChange{URL: d.URL, Capacity: 1000, IsActive: true}, nil

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ const (
 	idleTimeout    = 10 * time.Minute // a pool that nobody used for so long is closed
 	failureTime    = time.Second      // for so long a database that could not be reached is not tried again
 	evictTimeout   = time.Second      // to say goodbye to one connection
+	goneTimeout    = time.Second      // for a server's process to end
 )
 
 // Pools are a pool for each database, opened on its first use and closed when nobody uses it. All
@@ -182,17 +184,24 @@ func (p *Pools) evict(ctx context.Context) bool {
 	return true
 }
 
-// slotConn gives its slot back when it is closed.
+// slotConn gives its slot back when it is closed and the server is done with it.
 type slotConn struct {
 	net.Conn
 	once sync.Once
 	free func()
 }
 
-// Close closes the connection.
-func (c *slotConn) Close() error {
-	defer c.once.Do(c.free)
-	return c.Conn.Close()
+// Close closes the connection. A server's process outlives the goodbye by some milliseconds, in which it
+// counts: only its own end of the socket says that it has gone.
+func (c *slotConn) Close() (err error) {
+	c.once.Do(func() {
+		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(goneTimeout)) == nil {
+			_, _ = io.Copy(io.Discard, c.Conn)
+		}
+		err = c.Conn.Close()
+		c.free()
+	})
+	return err
 }
 
 var (

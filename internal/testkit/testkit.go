@@ -176,12 +176,17 @@ func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 }
 
 // SecondServer returns another PostgreSQL than the one of all tests, for this test to use and to stop.
-func SecondServer(tb testing.TB) *embedded.Server {
+// To start it again, call the function.
+func SecondServer(tb testing.TB) (second *embedded.Server, again func() *embedded.Server) {
 	tb.Helper()
-	second, err := embedded.Start(context.Background(), embedded.Options{Dir: tb.TempDir(), Volatile: true})
-	must(tb, err)
-	tb.Cleanup(func() { must(tb, second.Close()) })
-	return second
+	dir := tb.TempDir()
+	again = func() *embedded.Server {
+		s, err := embedded.Start(context.Background(), embedded.Options{Dir: dir, Volatile: true})
+		must(tb, err)
+		tb.Cleanup(func() { must(tb, s.Close()) })
+		return s
+	}
+	return again(), again
 }
 
 // On runs SQL, as the superuser, in a database of a server.
