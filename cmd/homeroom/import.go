@@ -96,7 +96,7 @@ func (s schoolImport) school(c *console, p *place, read *roster.School, result *
 	if missing {
 		return s.create(c, p, read, result, options)
 	}
-	return tenancy.InTx(c.ctx, p.registry.Schema(row.SchemaName), func(db *tenantdb.Client) error {
+	return tenancy.InTx(c.ctx, p.registry.Schema(tenancy.DatabaseOf(row), row.SchemaName), func(db *tenantdb.Client) error {
 		result.Tables, err = roster.Import(c.ctx, db, read, options)
 		return err
 	})

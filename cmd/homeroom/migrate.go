@@ -14,7 +14,6 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/config"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
-	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
 
@@ -24,52 +23,11 @@ type migrateCommand struct {
 	Diff   migrateDiff   `cmd:"" help:"Write the migrations that the ent graphs ask for."`
 }
 
-// target is one schema and the migrations it follows.
-type target struct {
-	School string           `json:"school"` // its code, "" for the public schema
-	Schema string           `json:"schema"`
-	dir    *fleet.Directory // never nil
-}
-
 // selection narrows which schemas a command looks at.
 type selection struct {
 	Only   string   `enum:"public,tenant,all" default:"all" help:"public or tenant alone." placeholder:"KIND"`
 	School []string `help:"Only these schools." placeholder:"CODE"`
 	Output string   `short:"o" enum:"table,json" default:"table" help:"table or json." placeholder:"FORMAT"`
-}
-
-// targets are the schemas to look at: the public one first, then the schools by code. Before the
-// public schema has its tables there are no schools.
-func (s selection) targets(ctx context.Context, conn *pgx.Conn, dirs directories) ([]target, error) {
-	var found []target
-	if s.Only != "tenant" && len(s.School) == 0 {
-		found = append(found, target{Schema: publicSchema, dir: dirs.public})
-	}
-	if s.Only == "public" {
-		return found, nil
-	}
-	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT to_regclass('public.clients') IS NOT NULL").Scan(&exists); err != nil || !exists {
-		return found, err
-	}
-	rows, err := conn.Query(ctx, `SELECT code, schema_name FROM public.clients WHERE cardinality($1::text[]) = 0 OR code = ANY ($1) ORDER BY code`, append([]string{}, s.School...))
-	if err != nil {
-		return nil, err
-	}
-	missing := map[string]bool{}
-	for _, code := range s.School {
-		missing[code] = true
-	}
-	t := target{dir: dirs.tenant}
-	_, err = pgx.ForEachRow(rows, []any{&t.School, &t.Schema}, func() error {
-		found = append(found, t)
-		delete(missing, t.School)
-		return nil
-	})
-	for code := range missing {
-		err = errors.Join(err, fmt.Errorf("there is no school %q", code))
-	}
-	return found, err
 }
 
 // onFleet runs do with a connection of its own to the database that the settings name.
@@ -105,17 +63,31 @@ func (m migrateStatus) Run(c *console, database *config.Database) error {
 		if err != nil {
 			return err
 		}
-		states := make([]targetState, 0, len(targets))
-		for _, t := range targets {
-			state, err := t.dir.Status(c.ctx, conn, t.Schema)
-			if err != nil {
-				return postgres.Fault(err)
+		var states []targetState
+		unreachable := 0
+		err = onEach(c.ctx, conn, targets, func(conn *pgx.Conn, t target, err error) error {
+			state := fleet.State{}
+			if err == nil {
+				state, err = t.dir.Status(c.ctx, conn, t.Schema)
 			}
-			states = append(states, targetState{t, state.Version, append([]string{}, state.Pending...), describe(state)})
-		}
-		return list(c.stdout, m.Output, states, []string{"school", "schema", "version", "pending", "state"}, func(s targetState) []string {
-			return []string{s.School, s.Schema, s.Version, fmt.Sprint(len(s.Pending)), s.State}
+			shown := targetState{t, state.Version, append([]string{}, state.Pending...), describe(state)}
+			if err != nil {
+				unreachable++
+				shown.State = "unknown: " + err.Error()
+			}
+			states = append(states, shown)
+			return nil
 		})
+		if err != nil {
+			return err
+		}
+		err = list(c.stdout, m.Output, states, []string{"school", "database", "schema", "version", "pending", "state"}, func(s targetState) []string {
+			return []string{s.School, s.Database, s.Schema, s.Version, fmt.Sprint(len(s.Pending)), s.State}
+		})
+		if unreachable > 0 {
+			err = errors.Join(err, fmt.Errorf("%d of %d schemas could not be looked at", unreachable, len(states)))
+		}
+		return err
 	})
 }
 
@@ -145,8 +117,8 @@ func (m migrateApply) Run(c *console, database *config.Database) error {
 		if err != nil {
 			return err
 		}
-		err = list(c.stdout, m.Output, report, []string{"school", "schema", "version", "error"}, func(a applied) []string {
-			return []string{a.School, a.Schema, a.Version, a.Error}
+		err = list(c.stdout, m.Output, report, []string{"school", "database", "schema", "version", "error"}, func(a applied) []string {
+			return []string{a.School, a.Database, a.Schema, a.Version, a.Error}
 		})
 		if failed > 0 {
 			err = errors.Join(err, fmt.Errorf("%d of %d schemas failed; the others are done, and running again goes on with those", failed, len(report)))
@@ -167,10 +139,10 @@ func (m migrateApply) apply(ctx context.Context, conn *pgx.Conn, dirs directorie
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, t := range targets {
-		state, err := t.dir.Apply(ctx, conn, t.Schema)
-		if ctx.Err() != nil {
-			return nil, 0, ctx.Err()
+	err = onEach(ctx, conn, targets, func(there *pgx.Conn, t target, err error) error {
+		state := fleet.State{}
+		if err == nil {
+			state, err = t.dir.Apply(ctx, there, t.Schema)
 		}
 		done := applied{target: t, Version: state.Version}
 		if err == nil && t.School != "" {
@@ -181,8 +153,9 @@ func (m migrateApply) apply(ctx context.Context, conn *pgx.Conn, dirs directorie
 			done.Error = err.Error()
 		}
 		report = append(report, done)
-	}
-	return report, failed, nil
+		return nil
+	})
+	return report, failed, err
 }
 
 type migrateDiff struct {

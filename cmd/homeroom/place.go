@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/homeroom-sms/homeroom/atlas"
 	"github.com/homeroom-sms/homeroom/internal/config"
@@ -79,9 +78,16 @@ func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 		return postgres.Fault(err)
 	}
 	err = do(conn)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	return errors.Join(err, closeConn(ctx, conn))
+}
+
+// reachTimeout bounds connecting and saying goodbye.
+const reachTimeout = 5 * time.Second
+
+func closeConn(ctx context.Context, conn *pgx.Conn) error {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTimeout)
 	defer cancel()
-	return errors.Join(err, conn.Close(closing))
+	return conn.Close(closing)
 }
 
 // directories are the migrations that this program carries.
@@ -99,7 +105,7 @@ func loadDirectories() (d directories, err error) {
 // platform over it.
 type place struct {
 	*server
-	pool     *pgxpool.Pool
+	pools    *postgres.Pools
 	registry *tenancy.Registry
 	platform *platform.Platform
 	checked  config.Checked
@@ -108,7 +114,7 @@ type place struct {
 // Close closes what open opened.
 func (p *place) Close() error {
 	err := p.registry.Close()
-	p.pool.Close()
+	p.pools.Close()
 	return errors.Join(err, p.server.Close())
 }
 
@@ -139,13 +145,13 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	}); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	pool, err := postgres.Open(s.url, checked.MaxConns)
+	pools, err := postgres.NewPools(s.url, checked.MaxConns)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	registry := tenancy.New(pool, tenancy.Options{Roles: roles})
+	registry := tenancy.New(pools, tenancy.Options{Roles: roles})
 	return &place{
-		server: s, pool: pool, registry: registry, checked: checked,
+		server: s, pools: pools, registry: registry, checked: checked,
 		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts, TenantRoles: roles}, time.Now),
 	}, nil
 }

@@ -46,14 +46,15 @@ type console struct {
 type commands struct {
 	config.Database
 
-	Dev     devCommand     `cmd:"" help:"A first look: a private PostgreSQL, two demo schools, the service."`
-	Serve   serveCommand   `cmd:"" help:"The service, against HOMEROOM_DATABASE_URL."`
-	Migrate migrateCommand `cmd:"" help:"The schema changes of all schools."`
-	School  schoolCommand  `cmd:"" help:"Schools: what the system API does, straight to the database."`
-	Key     keyCommand     `cmd:"" help:"Who may use the system API."`
-	Doctor  doctorCommand  `cmd:"" help:"Check settings, connection, rights, roles and migrations, a line each."`
-	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print an OpenAPI document; needs no database."`
-	Version versionCommand `cmd:"" help:"Version, commit, Go version, supported PostgreSQL versions."`
+	Dev       devCommand      `cmd:"" help:"A first look: a private PostgreSQL, two demo schools, the service."`
+	Serve     serveCommand    `cmd:"" help:"The service, against HOMEROOM_DATABASE_URL."`
+	Migrate   migrateCommand  `cmd:"" help:"The schema changes of all schools."`
+	School    schoolCommand   `cmd:"" help:"Schools: what the system API does, straight to the database."`
+	Databases databaseCommand `cmd:"" name:"database" help:"The databases, beside primary, that may hold schools."`
+	Key       keyCommand      `cmd:"" help:"Who may use the system API."`
+	Doctor    doctorCommand   `cmd:"" help:"Check settings, connection, rights, roles and migrations, a line each."`
+	OpenAPI   openapiCommand  `cmd:"" name:"openapi" help:"Print an OpenAPI document; needs no database."`
+	Version   versionCommand  `cmd:"" help:"Version, commit, Go version, supported PostgreSQL versions."`
 }
 
 // run parses the command line, runs the command and returns the exit code.

@@ -57,13 +57,13 @@ func (o output) schools(c *console, rows []*publicdb.School) error {
 	for _, row := range rows {
 		schools = append(schools, systemapi.SchoolOf(row))
 	}
-	columns := []string{"code", "name", "schema", "state", "active", "setup", "version", "domains"}
+	columns := []string{"code", "name", "database", "schema", "state", "active", "setup", "version", "domains"}
 	return list(c.stdout, o.Output, schools, columns, func(s systemapi.School) []string {
 		var domains []string
 		for _, d := range s.Domains {
 			domains = append(domains, d.Domain)
 		}
-		return []string{s.Code, s.Name, s.SchemaName, s.State, strconv.FormatBool(s.IsActive), s.SetupProgress, s.SchemaVersion, strings.Join(domains, " ")}
+		return []string{s.Code, s.Name, s.Database, s.SchemaName, s.State, strconv.FormatBool(s.IsActive), s.SetupProgress, s.SchemaVersion, strings.Join(domains, " ")}
 	})
 }
 
@@ -121,6 +121,8 @@ type schoolCreate struct {
 	Name       string   `required:"" help:"The school's name."`
 	SchemaName string   `help:"Its PostgreSQL schema (default: school_<code>)." placeholder:"SCHEMA"`
 	Domain     []string `help:"Its domains; the first is primary (default: <code>.<base domain>)." placeholder:"DOMAIN"`
+	Isolation  string   `enum:"schema,database" default:"schema" help:"schema (among others) or database (in one of its own)." placeholder:"KIND"`
+	Database   string   `default:"primary" help:"The registered database that is to hold it." placeholder:"NAME"`
 }
 
 func newDomains(names []string) (domains []platform.NewDomain) {
@@ -133,7 +135,7 @@ func newDomains(names []string) (domains []platform.NewDomain) {
 func (s schoolCreate) Run(c *console, database *config.Database) error {
 	return atPlace(c, database, s.Platform, func(p *place) error {
 		row, err := p.platform.Create(c.ctx, platform.Shell, platform.NewSchool{
-			Name: s.Name, Code: s.Code, SchemaName: s.SchemaName, Domains: newDomains(s.Domain),
+			Name: s.Name, Code: s.Code, SchemaName: s.SchemaName, Domains: newDomains(s.Domain), Isolation: s.Isolation, Database: s.Database,
 		})
 		if err != nil {
 			return err

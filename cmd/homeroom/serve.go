@@ -19,6 +19,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/config"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/httpapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
@@ -61,6 +62,9 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	if err != nil {
 		return err
 	}
+	if err := p.platform.Recover(c.ctx); err != nil {
+		log.Warn().Err(err).Msg("creations that were cut off could not all be cleared up")
+	}
 	handler := httpapi.New(httpapi.Settings{
 		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, Version: version, Log: log,
 		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
@@ -85,12 +89,11 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 
 // ready reports whether the database answers and its public schema is what this program needs.
 func (p *place) ready(ctx context.Context, dirs directories) error {
-	conn, err := p.pool.Acquire(ctx)
-	if err != nil {
-		return postgres.Fault(err)
-	}
-	defer conn.Release()
-	state, err := dirs.public.Status(ctx, conn.Conn(), publicSchema)
+	var state fleet.State
+	err := p.registry.OnConn(ctx, postgres.Primary, func(conn *pgx.Conn) (err error) {
+		state, err = dirs.public.Status(ctx, conn, publicSchema)
+		return err
+	})
 	if err == nil && len(state.Pending) > 0 {
 		return &fault.Error{Kind: fault.DatabaseUnavailable, Message: "The public schema is behind its migrations.", RetryAfter: 10 * time.Second}
 	}

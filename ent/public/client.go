@@ -18,6 +18,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/homeroom-sms/homeroom/ent/public/apikey"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
+	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
@@ -35,6 +36,8 @@ type Client struct {
 	APIKey *APIKeyClient
 	// AuditEvent is the client for interacting with the AuditEvent builders.
 	AuditEvent *AuditEventClient
+	// Database is the client for interacting with the Database builders.
+	Database *DatabaseClient
 	// Domain is the client for interacting with the Domain builders.
 	Domain *DomainClient
 	// School is the client for interacting with the School builders.
@@ -56,6 +59,7 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.APIKey = NewAPIKeyClient(c.config)
 	c.AuditEvent = NewAuditEventClient(c.config)
+	c.Database = NewDatabaseClient(c.config)
 	c.Domain = NewDomainClient(c.config)
 	c.School = NewSchoolClient(c.config)
 	c.SchoolSetup = NewSchoolSetupClient(c.config)
@@ -154,6 +158,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		config:          cfg,
 		APIKey:          NewAPIKeyClient(cfg),
 		AuditEvent:      NewAuditEventClient(cfg),
+		Database:        NewDatabaseClient(cfg),
 		Domain:          NewDomainClient(cfg),
 		School:          NewSchoolClient(cfg),
 		SchoolSetup:     NewSchoolSetupClient(cfg),
@@ -179,6 +184,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		config:          cfg,
 		APIKey:          NewAPIKeyClient(cfg),
 		AuditEvent:      NewAuditEventClient(cfg),
+		Database:        NewDatabaseClient(cfg),
 		Domain:          NewDomainClient(cfg),
 		School:          NewSchoolClient(cfg),
 		SchoolSetup:     NewSchoolSetupClient(cfg),
@@ -212,7 +218,8 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIKey, c.AuditEvent, c.Domain, c.School, c.SchoolSetup, c.WhatsAppContact,
+		c.APIKey, c.AuditEvent, c.Database, c.Domain, c.School, c.SchoolSetup,
+		c.WhatsAppContact,
 	} {
 		n.Use(hooks...)
 	}
@@ -222,7 +229,8 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIKey, c.AuditEvent, c.Domain, c.School, c.SchoolSetup, c.WhatsAppContact,
+		c.APIKey, c.AuditEvent, c.Database, c.Domain, c.School, c.SchoolSetup,
+		c.WhatsAppContact,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -235,6 +243,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.APIKey.mutate(ctx, m)
 	case *AuditEventMutation:
 		return c.AuditEvent.mutate(ctx, m)
+	case *DatabaseMutation:
+		return c.Database.mutate(ctx, m)
 	case *DomainMutation:
 		return c.Domain.mutate(ctx, m)
 	case *SchoolMutation:
@@ -511,6 +521,139 @@ func (c *AuditEventClient) mutate(ctx context.Context, m *AuditEventMutation) (V
 		return (&AuditEventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("public: unknown AuditEvent mutation op: %q", m.Op())
+	}
+}
+
+// DatabaseClient is a client for the Database schema.
+type DatabaseClient struct {
+	config
+}
+
+// NewDatabaseClient returns a client for the Database from the given config.
+func NewDatabaseClient(c config) *DatabaseClient {
+	return &DatabaseClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `database.Hooks(f(g(h())))`.
+func (c *DatabaseClient) Use(hooks ...Hook) {
+	c.hooks.Database = append(c.hooks.Database, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `database.Intercept(f(g(h())))`.
+func (c *DatabaseClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Database = append(c.inters.Database, interceptors...)
+}
+
+// Create returns a builder for creating a Database entity.
+func (c *DatabaseClient) Create() *DatabaseCreate {
+	mutation := newDatabaseMutation(c.config, OpCreate)
+	return &DatabaseCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Database entities.
+func (c *DatabaseClient) CreateBulk(builders ...*DatabaseCreate) *DatabaseCreateBulk {
+	return &DatabaseCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *DatabaseClient) MapCreateBulk(slice any, setFunc func(*DatabaseCreate, int)) *DatabaseCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &DatabaseCreateBulk{err: fmt.Errorf("calling to DatabaseClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*DatabaseCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &DatabaseCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Database.
+func (c *DatabaseClient) Update() *DatabaseUpdate {
+	mutation := newDatabaseMutation(c.config, OpUpdate)
+	return &DatabaseUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *DatabaseClient) UpdateOne(_m *Database) *DatabaseUpdateOne {
+	mutation := newDatabaseMutation(c.config, OpUpdateOne, withDatabase(_m))
+	return &DatabaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *DatabaseClient) UpdateOneID(id uuid.UUID) *DatabaseUpdateOne {
+	mutation := newDatabaseMutation(c.config, OpUpdateOne, withDatabaseID(id))
+	return &DatabaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Database.
+func (c *DatabaseClient) Delete() *DatabaseDelete {
+	mutation := newDatabaseMutation(c.config, OpDelete)
+	return &DatabaseDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *DatabaseClient) DeleteOne(_m *Database) *DatabaseDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *DatabaseClient) DeleteOneID(id uuid.UUID) *DatabaseDeleteOne {
+	builder := c.Delete().Where(database.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &DatabaseDeleteOne{builder}
+}
+
+// Query returns a query builder for Database.
+func (c *DatabaseClient) Query() *DatabaseQuery {
+	return &DatabaseQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeDatabase},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Database entity by its id.
+func (c *DatabaseClient) Get(ctx context.Context, id uuid.UUID) (*Database, error) {
+	return c.Query().Where(database.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *DatabaseClient) GetX(ctx context.Context, id uuid.UUID) *Database {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *DatabaseClient) Hooks() []Hook {
+	return c.hooks.Database
+}
+
+// Interceptors returns the client interceptors.
+func (c *DatabaseClient) Interceptors() []Interceptor {
+	return c.inters.Database
+}
+
+func (c *DatabaseClient) mutate(ctx context.Context, m *DatabaseMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&DatabaseCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&DatabaseUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&DatabaseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&DatabaseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("public: unknown Database mutation op: %q", m.Op())
 	}
 }
 
@@ -1145,10 +1288,11 @@ func (c *WhatsAppContactClient) mutate(ctx context.Context, m *WhatsAppContactMu
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIKey, AuditEvent, Domain, School, SchoolSetup, WhatsAppContact []ent.Hook
+		APIKey, AuditEvent, Database, Domain, School, SchoolSetup,
+		WhatsAppContact []ent.Hook
 	}
 	inters struct {
-		APIKey, AuditEvent, Domain, School, SchoolSetup,
+		APIKey, AuditEvent, Database, Domain, School, SchoolSetup,
 		WhatsAppContact []ent.Interceptor
 	}
 )

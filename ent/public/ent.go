@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/homeroom-sms/homeroom/ent/public/apikey"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
+	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
@@ -80,6 +81,7 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			apikey.Table:          apikey.ValidColumn,
 			auditevent.Table:      auditevent.ValidColumn,
+			database.Table:        database.ValidColumn,
 			domain.Table:          domain.ValidColumn,
 			school.Table:          school.ValidColumn,
 			schoolsetup.Table:     schoolsetup.ValidColumn,

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/homeroom-sms/homeroom/ent/public/apikey"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
+	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/schema"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
@@ -91,6 +92,49 @@ func init() {
 	auditeventDescID := auditeventMixinFields0[0].Descriptor()
 	// auditevent.DefaultID holds the default value on creation for the id field.
 	auditevent.DefaultID = auditeventDescID.Default.(func() uuid.UUID)
+	databaseMixin := schema.Database{}.Mixin()
+	databaseMixinFields0 := databaseMixin[0].Fields()
+	_ = databaseMixinFields0
+	databaseMixinFields1 := databaseMixin[1].Fields()
+	_ = databaseMixinFields1
+	databaseFields := schema.Database{}.Fields()
+	_ = databaseFields
+	// databaseDescCreatedAt is the schema descriptor for created_at field.
+	databaseDescCreatedAt := databaseMixinFields1[0].Descriptor()
+	// database.DefaultCreatedAt holds the default value on creation for the created_at field.
+	database.DefaultCreatedAt = databaseDescCreatedAt.Default.(func() time.Time)
+	// databaseDescUpdatedAt is the schema descriptor for updated_at field.
+	databaseDescUpdatedAt := databaseMixinFields1[1].Descriptor()
+	// database.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	database.DefaultUpdatedAt = databaseDescUpdatedAt.Default.(func() time.Time)
+	// database.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	database.UpdateDefaultUpdatedAt = databaseDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// databaseDescName is the schema descriptor for name field.
+	databaseDescName := databaseFields[0].Descriptor()
+	// database.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	database.NameValidator = databaseDescName.Validators[0].(func(string) error)
+	// databaseDescURL is the schema descriptor for url field.
+	databaseDescURL := databaseFields[1].Descriptor()
+	// database.URLValidator is a validator for the "url" field. It is called by the builders before save.
+	database.URLValidator = databaseDescURL.Validators[0].(func(string) error)
+	// databaseDescPasswordRef is the schema descriptor for password_ref field.
+	databaseDescPasswordRef := databaseFields[2].Descriptor()
+	// database.PasswordRefValidator is a validator for the "password_ref" field. It is called by the builders before save.
+	database.PasswordRefValidator = databaseDescPasswordRef.Validators[0].(func(string) error)
+	// databaseDescCapacity is the schema descriptor for capacity field.
+	databaseDescCapacity := databaseFields[3].Descriptor()
+	// database.DefaultCapacity holds the default value on creation for the capacity field.
+	database.DefaultCapacity = databaseDescCapacity.Default.(int)
+	// database.CapacityValidator is a validator for the "capacity" field. It is called by the builders before save.
+	database.CapacityValidator = databaseDescCapacity.Validators[0].(func(int) error)
+	// databaseDescIsActive is the schema descriptor for is_active field.
+	databaseDescIsActive := databaseFields[5].Descriptor()
+	// database.DefaultIsActive holds the default value on creation for the is_active field.
+	database.DefaultIsActive = databaseDescIsActive.Default.(bool)
+	// databaseDescID is the schema descriptor for id field.
+	databaseDescID := databaseMixinFields0[0].Descriptor()
+	// database.DefaultID holds the default value on creation for the id field.
+	database.DefaultID = databaseDescID.Default.(func() uuid.UUID)
 	domainMixin := schema.Domain{}.Mixin()
 	domainMixinFields0 := domainMixin[0].Fields()
 	_ = domainMixinFields0

@@ -18,6 +18,8 @@ type Tx struct {
 	APIKey *APIKeyClient
 	// AuditEvent is the client for interacting with the AuditEvent builders.
 	AuditEvent *AuditEventClient
+	// Database is the client for interacting with the Database builders.
+	Database *DatabaseClient
 	// Domain is the client for interacting with the Domain builders.
 	Domain *DomainClient
 	// School is the client for interacting with the School builders.
@@ -159,6 +161,7 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.APIKey = NewAPIKeyClient(tx.config)
 	tx.AuditEvent = NewAuditEventClient(tx.config)
+	tx.Database = NewDatabaseClient(tx.config)
 	tx.Domain = NewDomainClient(tx.config)
 	tx.School = NewSchoolClient(tx.config)
 	tx.SchoolSetup = NewSchoolSetupClient(tx.config)

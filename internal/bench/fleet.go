@@ -122,14 +122,14 @@ func (db *database) fill(ctx context.Context, number int, progress io.Writer) er
 		return err
 	}
 	const atOnce = 2
-	pool, err := postgres.Open(db.url, atOnce)
+	pools, err := postgres.NewPools(db.url, atOnce)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	registry := tenancy.New(pool)
+	defer pools.Close()
+	registry := tenancy.New(pools, tenancy.Options{Roles: true})
 	defer func() { _ = registry.Close() }()
-	p := platform.New(registry, tenant, platform.Settings{BaseDomain: "bench.test"}, time.Now)
+	p := platform.New(registry, tenant, platform.Settings{BaseDomain: "bench.test", TenantRoles: true}, time.Now)
 	db.schools = make([]school, number)
 	_, _ = fmt.Fprintf(progress, "making %d schools ...\n", number)
 	making, ctx := errgroup.WithContext(ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/httpapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/platform"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
 
@@ -30,13 +31,18 @@ type product struct {
 
 func newProduct(ctx context.Context, url, name string, schools []school) (side, error) {
 	var t turns
-	pool, err := openPool(ctx, url, name, &t)
+	pools, err := postgres.NewPools(url+"&application_name="+name, workers)
 	if err != nil {
 		return side{}, err
 	}
-	p := &product{registry: tenancy.New(pool)}
+	pools.Wrap = t.count
+	p := &product{registry: tenancy.New(pools, tenancy.Options{Roles: true})}
 	for _, s := range schools {
-		p.clients = append(p.clients, p.registry.Schema(s.Schema))
+		tenant, err := p.registry.ByHost(ctx, s.Host)
+		if err != nil {
+			return side{}, err
+		}
+		p.clients = append(p.clients, tenant.DB)
 	}
 	tokens, err := auth.NewTokens(signingKey, time.Now)
 	if err != nil {

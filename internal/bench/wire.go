@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
 // turns counts round trips: how often a connection that had been written to was then read from. An
@@ -16,8 +14,11 @@ type turns struct{ n atomic.Int64 }
 
 func (t *turns) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	return &turning{Conn: conn, turns: t}, err
+	return t.count(conn), err
 }
+
+// count wraps a connection so that its round trips are counted.
+func (t *turns) count(conn net.Conn) net.Conn { return &turning{Conn: conn, turns: t} }
 
 // turning is a connection; pgx has one goroutine at a time at it.
 type turning struct {
@@ -41,14 +42,13 @@ func (c *turning) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// openPool opens a pool as the service does, whose connections are counted and bear a name.
+// openPool opens a pool of pgx's own for the floor, whose connections are counted and bear a name.
 func openPool(ctx context.Context, url, name string, t *turns) (*pgxpool.Pool, error) {
-	plain, err := postgres.Open(url, workers)
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	plain.Close()
-	config := plain.Config()
+	config.MaxConns = workers
 	config.ConnConfig.DialFunc = t.dial
 	config.ConnConfig.RuntimeParams["application_name"] = name
 	return pgxpool.NewWithConfig(ctx, config)

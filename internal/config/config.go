@@ -23,7 +23,7 @@ type Database struct {
 	DatabaseURLFile string `env:"HOMEROOM_DATABASE_URL_FILE" help:"File that holds the database URL." placeholder:"PATH"`
 	DataDir         string `default:".homeroom" help:"Folder of the private PostgreSQL and of what dev keeps." placeholder:"PATH"`
 	PostgresBin     string `env:"HOMEROOM_POSTGRES_BIN" help:"Folder of the PostgreSQL programs (default: the newest found)." placeholder:"PATH"`
-	MaxConns        string `env:"HOMEROOM_MAX_CONNS" default:"20" help:"Connections to the database, at most." placeholder:"N"`
+	MaxConns        string `env:"HOMEROOM_MAX_CONNS" default:"20" help:"Connections to all databases together, at most." placeholder:"N"`
 }
 
 // Platform is how schools are reached.

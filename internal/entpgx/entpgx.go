@@ -41,13 +41,17 @@ type Pool interface {
 	Acquire(ctx context.Context) (*pgxpool.Conn, error)
 }
 
+// counter is a Pool that wants to know when a connection that it gave is given back or ended.
+type counter interface{ Released() }
+
 // DB runs statements on the connections of a pool.
 type DB struct {
-	pool    Pool
-	options Options
-	shapes  shapes
-	facade  *sql.DB
-	path    string // the statement that sets a scope without a role
+	pool     Pool
+	options  Options
+	released func()
+	shapes   *shapes
+	facade   *sql.DB
+	path     string // the statement that sets a scope without a role
 }
 
 // New returns a DB over pool, which stays the caller's to close.
@@ -59,7 +63,19 @@ func New(pool Pool, options Options) *DB {
 		}
 		return translate(err)
 	}
-	return &DB{pool: pool, options: options, facade: sql.OpenDB(facade{}), path: pathSQL}
+	db := &DB{options: options, shapes: &shapes{}, facade: sql.OpenDB(facade{}), path: pathSQL}
+	return db.On(pool)
+}
+
+// On returns a DB over another pool that shares with this one what was learned of statements. It is
+// cheap, and ends with this one.
+func (db *DB) On(pool Pool) *DB {
+	other := *db
+	other.pool, other.released = pool, func() {}
+	if counter, ok := pool.(counter); ok {
+		other.released = counter.Released
+	}
+	return &other
 }
 
 // Close lets go of what New made, not of the pool.

@@ -26,13 +26,8 @@ func (c *call) pg() *pgconn.PgConn { return c.conn.Conn().PgConn() }
 
 // runAlone runs one statement on a connection of its own, in its implicit transaction.
 func (db *DB) runAlone(ctx context.Context, scope Scope, query string, args []any) (*rows, error) {
-	conn, err := db.pool.Acquire(ctx)
+	conn, s, err := db.acquire(ctx)
 	if err != nil {
-		return nil, err
-	}
-	s, err := db.sessionOf(ctx, conn)
-	if err != nil {
-		conn.Release()
 		return nil, err
 	}
 	open := false
@@ -56,6 +51,21 @@ func (db *DB) runAlone(ctx context.Context, scope Scope, query string, args []an
 		r.watch(ctx)
 	}
 	return r, nil
+}
+
+// acquire takes a connection from the pool.
+func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, *session, error) {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := db.sessionOf(ctx, conn)
+	if err != nil {
+		conn.Release()
+		db.released()
+		return nil, nil, err
+	}
+	return conn, s, nil
 }
 
 // stale reports whether a statement may have failed only because what is known of it is of another
@@ -84,6 +94,7 @@ func (c *call) forget() {
 // release gives a connection back, or ends it if it has served its share of scopes. The pool itself
 // ends one that is closed, in a transaction or in the middle of an answer.
 func (db *DB) release(conn *pgxpool.Conn, s *session) {
+	defer db.released()
 	if db.options.MaxScopes > 0 && len(s.scopes) > db.options.MaxScopes && !conn.Conn().PgConn().IsBusy() {
 		ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 		defer cancel()

@@ -58,13 +58,8 @@ func (db *DB) Begin(ctx context.Context, options *sql.TxOptions) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := db.pool.Acquire(ctx)
+	conn, s, err := db.acquire(ctx)
 	if err != nil {
-		return nil, db.options.Translate(err)
-	}
-	s, err := db.sessionOf(ctx, conn)
-	if err != nil {
-		conn.Release()
 		return nil, db.options.Translate(err)
 	}
 	t := &Tx{db: db, begin: begin, conn: conn, session: s}

@@ -5,12 +5,11 @@ import (
 	"crypto/subtle"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/internal/fault"
-	"github.com/homeroom-sms/homeroom/internal/fleet"
-	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
 // change runs do in one transaction with the school's row locked.
@@ -38,6 +37,14 @@ func live(row *publicdb.School) error {
 	if row.State == school.StateDeleted {
 		return fault.New(fault.Conflict, "This school is deleted: restore it first.")
 	}
+	return made(row)
+}
+
+// made holds off from a school that is being made, which whoever makes it may take back.
+func made(row *publicdb.School) error {
+	if row.State == school.StateProvisioning {
+		return fault.New(fault.Conflict, "This school is being made: try again in a moment.")
+	}
 	return nil
 }
 
@@ -47,6 +54,9 @@ func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check fun
 	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
 		if row.State == school.StateDeleted {
 			return fault.New(fault.NotFound, "This school is deleted already.")
+		}
+		if err := made(row); err != nil {
+			return err
 		}
 		if err := check(row); err != nil {
 			return err
@@ -75,18 +85,44 @@ func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*public
 	return p.School(ctx, id)
 }
 
-// Purge drops a school's schema and everything the platform knows of it, for good. confirm must be
-// the school's code.
+// Purge drops a school's schema, or the database that was made for it, and everything the platform
+// knows of it, for good. confirm must be the school's code.
 func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm string) error {
+	row, err := p.School(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case onPrimary(row):
+		return p.purgeRow(ctx, by, id, confirm, func(tx *publicdb.Client, row *publicdb.School) error {
+			_, err := tx.ExecContext(ctx, dropSchemaScript(row))
+			return err
+		})
+	}
+	return p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
+		// First off the air for good: two databases have no common commit, and half a school can't serve.
+		err := p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
+			if err := confirmed(row, confirm); err != nil {
+				return err
+			}
+			return tx.School.UpdateOne(row).SetState(school.StateFailed).ClearDeletedAt().Exec(ctx)
+		})
+		if err == nil {
+			err = p.drop(ctx, conn, row)
+		}
+		if err != nil {
+			return err
+		}
+		return p.purgeRow(ctx, by, id, confirm, func(*publicdb.Client, *publicdb.School) error { return nil })
+	})
+}
+
+// purgeRow removes what the platform's tables hold of a school, after before, in one transaction.
+func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, confirm string, before func(*publicdb.Client, *publicdb.School) error) error {
 	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
-		if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
-			return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
+		if err := confirmed(row, confirm); err != nil {
+			return err
 		}
-		drop := "DROP SCHEMA IF EXISTS " + postgres.Ident(row.SchemaName) + " CASCADE;\n"
-		if row.RoleName != "" {
-			drop += fleet.DropRoleScript(row.RoleName)
-		}
-		if _, err := tx.ExecContext(ctx, drop); err != nil {
+		if err := before(tx, row); err != nil {
 			return err
 		}
 		if err := tx.School.DeleteOne(row).Exec(ctx); err != nil {
@@ -94,6 +130,14 @@ func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm st
 		}
 		return audit(ctx, tx, by, "school.purge", row, nil)
 	})
+}
+
+// confirmed refuses the end of a school by mistake, or in the middle of its making.
+func confirmed(row *publicdb.School, confirm string) error {
+	if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
+		return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
+	}
+	return made(row)
 }
 
 // Impersonated records that somebody is given a token of an admin of a school, and why. A school

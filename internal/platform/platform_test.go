@@ -33,8 +33,11 @@ import (
 )
 
 // childEnv makes this binary the process that TestKilledWhileCreating kills: it creates schools in the
-// database whose URL it holds until it dies.
-const childEnv = "HOMEROOM_TEST_CREATE_IN"
+// database whose URL it holds until it dies. placeEnv says where, by database and isolation.
+const (
+	childEnv = "HOMEROOM_TEST_CREATE_IN"
+	placeEnv = "HOMEROOM_TEST_CREATE_AT"
+)
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(childEnv); url != "" {
@@ -45,7 +48,7 @@ func TestMain(m *testing.M) {
 }
 
 func createForever(url string) error {
-	pool, err := postgres.Open(url, 2)
+	pools, err := postgres.NewPools(url, 2)
 	if err != nil {
 		return err
 	}
@@ -53,7 +56,8 @@ func createForever(url string) error {
 	if err != nil {
 		return err
 	}
-	p := platform.New(tenancy.New(pool, tenancy.Options{Roles: true}), tenant, platform.Settings{BaseDomain: "base.example", TenantRoles: true}, time.Now)
+	database, isolation, _ := strings.Cut(os.Getenv(placeEnv), " ")
+	p := platform.New(tenancy.New(pools, tenancy.Options{Roles: true}), tenant, platform.Settings{BaseDomain: "base.example", TenantRoles: true}, time.Now)
 	for {
 		fmt.Println("next")
 		code := strings.ReplaceAll(uuid.NewString(), "-", "")
@@ -61,7 +65,7 @@ func createForever(url string) error {
 			fmt.Println("next")
 			return addStudent(context.Background(), tx, row)
 		}
-		if _, err := p.Create(context.Background(), platform.Shell, platform.NewSchool{Name: "Child", Code: code, Fill: fill}); err != nil {
+		if _, err := p.Create(context.Background(), platform.Shell, platform.NewSchool{Name: "Child", Code: code, Database: database, Isolation: isolation, Fill: fill}); err != nil {
 			return err
 		}
 	}
@@ -88,7 +92,7 @@ type place struct {
 func newPlace(t *testing.T) place {
 	t.Helper()
 	url := testkit.Database(t)
-	registry := tenancy.New(testkit.Pool(t, url), tenancy.Options{Roles: true})
+	registry := tenancy.New(testkit.Pools(t, url), tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	return place{platform.New(registry, testkit.Tenant(t), platform.Settings{BaseDomain: "base.example", TenantRoles: true}, time.Now), url, registry}
 }
@@ -169,7 +173,7 @@ func TestFailedCreationLeavesNothing(t *testing.T) {
 		return addStudent(t.Context(), tx, row)
 	}})
 	must(t, err)
-	if n := p.registry.Schema(made.SchemaName).Student.Query().CountX(t.Context()); n != 1 || made.State != school.StateReady {
+	if n := p.registry.Schema(postgres.Primary, made.SchemaName).Student.Query().CountX(t.Context()); n != 1 || made.State != school.StateReady {
 		t.Errorf("%d students, %s", n, made.State)
 	}
 }
@@ -268,7 +272,7 @@ func TestKilledWhileCreating(t *testing.T) {
 				if i%2 == 1 {
 					most = 3 * time.Millisecond // from there to the commit
 				}
-				if err := killChild(p.url, i, rand.N(most)); err != nil {
+				if err := killChild(p.url, i, rand.N(most), ""); err != nil {
 					return err
 				}
 			}
@@ -293,7 +297,7 @@ func TestKilledWhileCreating(t *testing.T) {
 	rows := p.registry.Public().School.Query().Where(school.Name("Child")).AllX(t.Context())
 	for _, row := range rows {
 		version := p.query(t, "SELECT max(version) FROM "+postgres.Ident(row.SchemaName)+".atlas_schema_revisions")
-		if students := p.registry.Schema(row.SchemaName).Student.Query().CountX(t.Context()); students != 1 || version[0] != row.SchemaVersion {
+		if students := p.registry.Schema(postgres.Primary, row.SchemaName).Student.Query().CountX(t.Context()); students != 1 || version[0] != row.SchemaVersion {
 			t.Errorf("%s: %d students, revision %s", row.Code, students, version)
 		}
 	}
@@ -304,9 +308,9 @@ func TestKilledWhileCreating(t *testing.T) {
 
 // killChild starts a child and kills it, by SIGKILL, some time after the given number of steps: before
 // a creation, and in it once the schema is made.
-func killChild(url string, steps int, after time.Duration) error {
+func killChild(url string, steps int, after time.Duration, at string) error {
 	child := exec.CommandContext(context.Background(), os.Args[0])
-	child.Env = append(os.Environ(), childEnv+"="+url)
+	child.Env = append(os.Environ(), childEnv+"="+url, placeEnv+"="+at)
 	stdout, err := child.StdoutPipe()
 	if err != nil {
 		return err

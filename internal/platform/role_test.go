@@ -15,6 +15,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/platform"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
@@ -34,7 +35,7 @@ func TestRoleIsTheSecondWall(t *testing.T) {
 	p, ctx := newPlace(t), t.Context()
 	elm := roleOf(t, p, "elm")
 	roleOf(t, p, "oak")
-	db := entpgx.New(testkit.Pool(t, p.url), entpgx.Options{})
+	db := entpgx.New(testkit.Pools(t, p.url).Database(postgres.Primary), entpgx.Options{})
 	t.Cleanup(func() { must(t, db.Close()) })
 	for _, c := range []struct{ path, statement, state string }{
 		{"school_elm", "SELECT count(*) FROM students", ""},
@@ -113,7 +114,7 @@ func TestLeastLogin(t *testing.T) {
 	u, err := url.Parse(p.url)
 	must(t, err)
 	u.User = url.User(login)
-	registry := tenancy.New(testkit.Pool(t, u.String()), tenancy.Options{Roles: true})
+	registry := tenancy.New(testkit.Pools(t, u.String()), tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	least := platform.New(registry, testkit.Tenant(t), platform.Settings{BaseDomain: "base.example", TenantRoles: true}, time.Now)
 	row, err := least.Create(ctx, platform.Shell, platform.NewSchool{Name: "Elm", Code: "elm"})
@@ -131,7 +132,7 @@ func TestRolesOff(t *testing.T) {
 	t.Parallel()
 	p, ctx := newPlace(t), t.Context()
 	roleOf(t, p, "elm")
-	registry := tenancy.New(testkit.Pool(t, p.url), tenancy.Options{})
+	registry := tenancy.New(testkit.Pools(t, p.url), tenancy.Options{})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	off := platform.New(registry, testkit.Tenant(t), platform.Settings{BaseDomain: "base.example"}, time.Now)
 	row, err := off.Create(ctx, platform.Shell, platform.NewSchool{Name: "Oak", Code: "oak"})

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/homeroom-sms/homeroom/ent/mixin"
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
@@ -17,11 +19,9 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
-
-// PrimaryDatabase is the name of the database that holds the public schema.
-const PrimaryDatabase = "primary"
 
 // NewSchool is what a school is created from.
 type NewSchool struct {
@@ -33,8 +33,8 @@ type NewSchool struct {
 	Database    string // "" for primary
 	ContactedBy *string
 
-	// Fill, if any, is called once the schema has its tables, in the same transaction: a school
-	// comes with what it puts there, or not at all.
+	// Fill, if any, is called once the schema has its tables, in the same transaction on the school's
+	// database: a school comes with what it puts there, or not at all.
 	Fill func(tx *tenancy.Tx, school *publicdb.School) error
 }
 
@@ -46,11 +46,11 @@ var (
 )
 
 // Create makes a school that is ready to serve: its row, its domains, its onboarding and its
-// schema with all tables, in one transaction. If any of it fails, nothing is left.
+// schema with all tables. If any of it fails, nothing is left. On the primary database it is one
+// transaction; elsewhere see creation.elsewhere. A database that is full or takes no schools is a
+// Conflict.
 func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb.School, error) {
-	if n.SchemaName == "" {
-		n.SchemaName = "school_" + strings.ReplaceAll(n.Code, "-", "_")
-	}
+	n.defaults()
 	byCode := len(n.Domains) == 0 && p.settings.BaseDomain != ""
 	if byCode {
 		n.Domains = []NewDomain{{Domain: n.Code + "." + p.settings.BaseDomain, IsPrimary: true}}
@@ -63,52 +63,93 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 	if len(faults) > 0 {
 		return nil, blameCode(byCode, invalid(faults))
 	}
-	var id uuid.UUID
-	err := p.registry.InTx(ctx, func(both *tenancy.Tx) error {
-		tx := both.Public()
-		row, err := tx.School.Create().SetName(n.Name).SetCode(n.Code).SetSchemaName(n.SchemaName).
-			SetState(school.StateReady).SetSchemaVersion(p.tenant.Version()).Save(ctx)
+	n.Domains = domains
+	c := creation{p, by, n, mixin.NewID(), byCode}
+	create := c.here
+	if n.Database != postgres.Primary || n.Isolation != string(school.IsolationSchema) {
+		create = c.elsewhere
+	}
+	if err := create(ctx); err != nil {
+		return nil, err
+	}
+	return p.School(ctx, c.id)
+}
+
+func (n *NewSchool) defaults() {
+	n.SchemaName = cmp.Or(n.SchemaName, "school_"+strings.ReplaceAll(n.Code, "-", "_"))
+	n.Isolation = cmp.Or(n.Isolation, string(school.IsolationSchema))
+	n.Database = cmp.Or(n.Database, postgres.Primary)
+}
+
+// creation is one school on its way.
+type creation struct {
+	*Platform
+	by     Actor
+	n      NewSchool
+	id     uuid.UUID
+	byCode bool
+}
+
+// here creates on the primary database.
+func (c creation) here(ctx context.Context) error {
+	return c.registry.InTx(ctx, func(both *tenancy.Tx) error {
+		row, err := c.rows(ctx, both.Public(), school.StateReady)
 		if err != nil {
 			return err
 		}
-		id = row.ID
-		for i, d := range domains {
-			if err := putDomain(ctx, tx, id, i, d); err != nil {
-				return blameCode(byCode, err)
-			}
-		}
-		if err := tx.SchoolSetup.Create().SetSchoolID(id).SetSteps(firstSteps()).SetNillableContactedBy(n.ContactedBy).Exec(ctx); err != nil {
+		if _, err := both.Public().ExecContext(ctx, c.schemaScript(row)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, p.tenant.CreateScript(n.SchemaName)); err != nil {
-			return err
-		}
-		if row, err = p.giveRole(ctx, tx, row); err != nil {
-			return err
-		}
-		if n.Fill != nil {
-			if err := n.Fill(both, row); err != nil {
+		if c.n.Fill != nil {
+			if err := c.n.Fill(both, row); err != nil {
 				return err
 			}
 		}
-		return audit(ctx, tx, by, "school.create", row, map[string]any{"name": n.Name, "schema_name": n.SchemaName})
+		return created(ctx, both.Public(), c.by, row)
 	})
+}
+
+// schemaScript is the SQL that makes a school's schema, with all tables, and its role if it has one.
+func (p *Platform) schemaScript(row *publicdb.School) string {
+	script := p.tenant.CreateScript(row.SchemaName)
+	if row.RoleName != "" {
+		script += fleet.CreateRoleScript(row.SchemaName, row.RoleName)
+	}
+	return script
+}
+
+// dropSchemaScript is the SQL that drops what schemaScript made.
+func dropSchemaScript(row *publicdb.School) string {
+	script := "DROP SCHEMA IF EXISTS " + postgres.Ident(row.SchemaName) + " CASCADE;\n"
+	if row.RoleName != "" {
+		script += fleet.DropRoleScript(row.RoleName)
+	}
+	return script
+}
+
+// rows writes what the platform's tables hold of the school.
+func (c creation) rows(ctx context.Context, tx *publicdb.Client, state school.State) (*publicdb.School, error) {
+	n := c.n
+	role := ""
+	if c.settings.TenantRoles {
+		role = fleet.RoleName(n.SchemaName, c.id)
+	}
+	row, err := tx.School.Create().SetID(c.id).SetRoleName(role).SetName(n.Name).SetCode(n.Code).SetSchemaName(n.SchemaName).
+		SetIsolation(school.Isolation(n.Isolation)).SetDatabase(n.Database).
+		SetState(state).SetSchemaVersion(c.tenant.Version()).Save(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return p.School(ctx, id)
+	for i, d := range n.Domains {
+		if err := putDomain(ctx, tx, c.id, i, d); err != nil {
+			return nil, blameCode(c.byCode, err)
+		}
+	}
+	return row, tx.SchoolSetup.Create().SetSchoolID(c.id).SetSteps(firstSteps()).SetNillableContactedBy(n.ContactedBy).Exec(ctx)
 }
 
-// giveRole makes the PostgreSQL role that a new school's requests run as, if schools have such.
-func (p *Platform) giveRole(ctx context.Context, tx *publicdb.Client, row *publicdb.School) (*publicdb.School, error) {
-	if !p.settings.TenantRoles {
-		return row, nil
-	}
-	role := fleet.RoleName(row.SchemaName, row.ID)
-	if _, err := tx.ExecContext(ctx, fleet.CreateRoleScript(row.SchemaName, role)); err != nil {
-		return nil, err
-	}
-	return tx.School.UpdateOne(row).SetRoleName(role).SetUpdatedAt(row.UpdatedAt).Save(ctx)
+func created(ctx context.Context, tx *publicdb.Client, by Actor, row *publicdb.School) error {
+	return audit(ctx, tx, by, "school.create", row, map[string]any{"name": row.Name, "schema_name": row.SchemaName, "isolation": row.Isolation, "database": row.Database})
 }
 
 // blameCode turns what is wrong with a domain that nobody gave to the code that it was made from.
@@ -133,11 +174,8 @@ func (n NewSchool) check() []fault.Field {
 	} else if slices.Contains(reserved, n.SchemaName) || strings.HasPrefix(n.SchemaName, "pg_") {
 		faults = append(faults, fault.Field{Location: "body.schema_name", Message: "This schema name is reserved."})
 	}
-	if n.Isolation != "" && n.Isolation != string(school.IsolationSchema) {
-		faults = append(faults, fault.Field{Location: "body.isolation", Message: "No server is registered on which a school could get a database of its own."})
-	}
-	if n.Database != "" && n.Database != PrimaryDatabase {
-		faults = append(faults, fault.Field{Location: "body.database", Message: "No database of this name is registered."})
+	if n.Isolation != "" && school.IsolationValidator(school.Isolation(n.Isolation)) != nil {
+		faults = append(faults, fault.Field{Location: "body.isolation", Message: "This is schema or database."})
 	}
 	return faults
 }

@@ -46,6 +46,9 @@ func unavailable() *fault.Error {
 	return &fault.Error{Kind: fault.DatabaseUnavailable, Message: "The database can't be reached right now.", RetryAfter: retryAfter}
 }
 
+// NotEmpty is the SQLSTATE that we raise for a database that should be empty and is not.
+const NotEmpty = "HR003"
+
 func fromState(pg *pgconn.PgError) *fault.Error {
 	switch pg.Code {
 	case "23505": // unique_violation
@@ -53,6 +56,13 @@ func fromState(pg *pgconn.PgError) *fault.Error {
 	case "42P06": // duplicate_schema
 		return &fault.Error{
 			Kind: fault.Conflict, Message: "There is a schema of this name already.",
+			Fields: []fault.Field{{Location: "body.schema_name", Message: "This is taken."}},
+		}
+	case NotEmpty:
+		return fault.New(fault.Conflict, "The database is not empty: a school of its own takes an empty one.")
+	case "42P04": // duplicate_database
+		return &fault.Error{
+			Kind: fault.Conflict, Message: "There is a database of this name already on that server.",
 			Fields: []fault.Field{{Location: "body.schema_name", Message: "This is taken."}},
 		}
 	case "23503", "23001": // foreign_key_violation, restrict_violation

@@ -25,24 +25,31 @@ func Literal(text string) string {
 	return quoted
 }
 
-// Open makes a pool of at most maxConns connections to the database at url. It does not connect
-// yet. The connections' own search_path is empty: a statement that says no school finds no table.
-func Open(url string, maxConns int32) (*pgxpool.Pool, error) {
+// open makes a pool of at most maxConns connections to the database at url, as one that
+// d counts. It does not connect yet. The connections' own search_path is empty: a statement
+// that says no school finds no table.
+func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
 	config.MaxConns = maxConns
 	config.MaxConnIdleTime = 5 * time.Minute
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.MaxConnLifetime = time.Hour
+	config.MaxConnLifetimeJitter = 10 * time.Minute
+	config.ConnConfig.ConnectTimeout = acquireTimeout
+	config.ConnConfig.DialFunc = d.dial(config.ConnConfig.DialFunc)
 	params := config.ConnConfig.RuntimeParams
 	params["search_path"] = ""
-	params["application_name"] = "homeroom"
+	if params["application_name"] == "" {
+		params["application_name"] = "homeroom"
+	}
 	params["timezone"] = "UTC"
 	params["lock_timeout"] = "10s"
 	params["statement_timeout"] = "60s"
 	params["idle_in_transaction_session_timeout"] = "60s"
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		d.up.Store(true)
 		// Else times are read in the zone of this process.
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		return nil

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/testkit"
@@ -75,25 +77,28 @@ func TestFault(t *testing.T) {
 
 func TestFaultOfAServerThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	pool, err := postgres.Open("postgres://nobody@127.0.0.1:1/none", 2)
+	pools, err := postgres.NewPools("postgres://nobody@127.0.0.1:1/none", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
-	err = postgres.Fault(pool.Ping(t.Context()))
+	defer pools.Close()
+	ping := func(ctx context.Context) error {
+		return postgres.Fault(pools.Database(postgres.Primary).With(ctx, func(*pgx.Conn) error { return nil }))
+	}
+	err = ping(t.Context())
 	if f := fault.Of(err); f.Kind != fault.DatabaseUnavailable || f.RetryAfter <= 0 {
 		t.Errorf("%+v", f)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
-	if f := fault.Of(postgres.Fault(pool.Ping(ctx))); f.Kind != fault.DatabaseUnavailable {
+	if f := fault.Of(ping(ctx)); f.Kind != fault.DatabaseUnavailable {
 		t.Errorf("%+v", f)
 	}
 }
 
 func TestOpenRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	if _, err := postgres.Open("postgres://u:hunter2@h:99999999/x", 2); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := postgres.NewPools("postgres://u:hunter2@h:99999999/x", 2); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Error(err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
@@ -24,8 +24,8 @@ const publicSchema = "public"
 
 // Registry finds schools and opens their schemas.
 type Registry struct {
-	db     *entpgx.DB
-	pool   *pgxpool.Pool
+	db     *entpgx.DB // of primary
+	pools  *postgres.Pools
 	public *publicdb.Client
 	roles  bool
 }
@@ -43,23 +43,28 @@ type Tenant struct {
 	DB   *tenantdb.Client // in the school's schema, and in no other
 }
 
-// New returns the registry of the schools in the database behind pool.
-func New(pool *pgxpool.Pool, options Options) *Registry {
-	db := entpgx.New(pool, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256})
-	return &Registry{db: db, pool: pool, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema)))), roles: options.Roles}
+// New returns the registry of the schools in the databases of pools, and tells pools where databases
+// other than primary are.
+func New(pools *postgres.Pools, options Options) *Registry {
+	db := entpgx.New(pools.Database(postgres.Primary), entpgx.Options{Translate: postgres.Fault, MaxScopes: 256})
+	r := &Registry{db: db, pools: pools, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema)))), roles: options.Roles}
+	pools.Others((&addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}).find)
+	return r
 }
 
 // scope is what statements on a schema run under: its path alone, never public behind it.
 func scope(schema string) entpgx.Scope { return entpgx.Scope{SearchPath: postgres.Ident(schema)} }
 
-// Close lets go of the pool; whoever opened it closes it.
+// Close lets go of the pools; whoever opened them closes them.
 func (r *Registry) Close() error { return r.db.Close() }
 
 // Public returns the client of the platform's own tables.
 func (r *Registry) Public() *publicdb.Client { return r.public }
 
-// Ping reports whether the database answers.
-func (r *Registry) Ping(ctx context.Context) error { return postgres.Fault(r.pool.Ping(ctx)) }
+// Ping reports whether the primary database answers.
+func (r *Registry) Ping(ctx context.Context) error {
+	return postgres.Fault(r.OnConn(ctx, postgres.Primary, func(conn *pgx.Conn) error { return conn.Ping(ctx) }))
+}
 
 // client returns a school's client as requests use it: in its schema, and as its role, which has no
 // right anywhere else. A fault of ours then ends in PostgreSQL's own "permission denied".
@@ -68,13 +73,13 @@ func (r *Registry) client(s *publicdb.School) *tenantdb.Client {
 	if r.roles {
 		in.Role = s.RoleName
 	}
-	return tenantdb.NewClient(tenantdb.Driver(r.db.Driver(in)))
+	return tenantdb.NewClient(tenantdb.Driver(r.on(DatabaseOf(s)).Driver(in)))
 }
 
-// Schema returns a client of the tenant graph in the given schema, as the login: for work that no
-// request does.
-func (r *Registry) Schema(name string) *tenantdb.Client {
-	return tenantdb.NewClient(tenantdb.Driver(r.db.Driver(scope(name))))
+// Schema returns a client of the tenant graph in the given schema of a database, as DatabaseOf names
+// it, as the login: for work that no request does. It stays good whatever happens to the connections behind it.
+func (r *Registry) Schema(database, schema string) *tenantdb.Client {
+	return tenantdb.NewClient(tenantdb.Driver(r.on(database).Driver(scope(schema))))
 }
 
 // ByHost returns the school that a Host header names. A host that leads to no school, or to a

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
@@ -18,6 +18,7 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
@@ -30,17 +31,17 @@ func must(t *testing.T, err error) {
 }
 
 // schools returns a registry, its pool and the names of three empty schools' schemas.
-func schools(t *testing.T) (*tenancy.Registry, *pgxpool.Pool, []string) {
+func schools(t *testing.T) (*tenancy.Registry, *postgres.Database, []string) {
 	t.Helper()
-	pool := testkit.Pool(t, testkit.Database(t))
-	registry := tenancy.New(pool, tenancy.Options{Roles: true})
+	pools := testkit.Pools(t, testkit.Database(t))
+	registry := tenancy.New(pools, tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	names := []string{"school_a", "school_b", `school "c", public`} // the last shows that names are quoted
 	for _, name := range names {
 		_, err := registry.Public().ExecContext(t.Context(), testkit.Tenant(t).CreateScript(name))
 		must(t, err)
 	}
-	return registry, pool, names
+	return registry, pools.Database(postgres.Primary), names
 }
 
 func add(db *tenantdb.Client, number string) *tenantdb.StudentCreate {
@@ -105,14 +106,18 @@ func TestByHost(t *testing.T) {
 func TestWithoutASchool(t *testing.T) {
 	t.Parallel()
 	registry, pool, names := schools(t)
-	add(registry.Schema(names[0]), "A-1").ExecX(t.Context())
+	add(registry.Schema(postgres.Primary, names[0]), "A-1").ExecX(t.Context())
 	for _, table := range []string{"students", "clients", "atlas_schema_revisions"} {
-		if _, err := pool.Exec(t.Context(), "SELECT FROM "+table); err == nil || !strings.Contains(err.Error(), "42P01") {
+		err := pool.With(t.Context(), func(conn *pgx.Conn) error {
+			_, err := conn.Exec(t.Context(), "SELECT FROM "+table)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "42P01") {
 			t.Errorf("%s: %v", table, err)
 		}
 	}
 	for _, name := range []string{"", "nowhere", "public", "SCHOOL_A", "school_a, school_b", "$user"} {
-		if n, err := registry.Schema(name).Student.Query().Count(t.Context()); err == nil {
+		if n, err := registry.Schema(postgres.Primary, name).Student.Query().Count(t.Context()); err == nil {
 			t.Errorf("schema %q has %d students", name, n)
 		}
 	}
@@ -123,7 +128,7 @@ func TestWithoutASchool(t *testing.T) {
 func TestNothingStays(t *testing.T) {
 	t.Parallel()
 	registry, pool, names := schools(t)
-	db := registry.Schema(names[0])
+	db := registry.Schema(postgres.Primary, names[0])
 	sleep := func(ctx context.Context) error {
 		_, err := db.ExecContext(ctx, "SELECT pg_sleep(30)")
 		return err
@@ -206,7 +211,7 @@ func TestNothingStays(t *testing.T) {
 		t.Errorf("only %d connections were looked at", checked)
 	}
 	for _, name := range names {
-		found, err := numbers(t.Context(), registry.Schema(name))
+		found, err := numbers(t.Context(), registry.Schema(postgres.Primary, name))
 		if must(t, err); slices.Contains(found, "never") {
 			t.Errorf("%s: what was rolled back is there: %v", name, found)
 		}
@@ -221,7 +226,7 @@ func TestSchoolsApart(t *testing.T) {
 	type op struct{ school, kind, number int }
 	rapid.Check(t, func(t *rapid.T) {
 		for _, name := range names {
-			registry.Schema(name).Student.Delete().ExecX(context.Background())
+			registry.Schema(postgres.Primary, name).Student.Delete().ExecX(context.Background())
 		}
 		var all errgroup.Group
 		wants := make([]map[string]bool, len(names))
@@ -254,7 +259,7 @@ func TestSchoolsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, name := range names {
-			got, err := numbers(context.Background(), registry.Schema(name))
+			got, err := numbers(context.Background(), registry.Schema(postgres.Primary, name))
 			if want := slices.Sorted(maps.Keys(wants[i])); err != nil || !slices.Equal(got, want) {
 				t.Fatalf("%s has %v, want %v (%v)", name, got, want, err)
 			}
@@ -265,7 +270,7 @@ func TestSchoolsApart(t *testing.T) {
 // carryOut adds a student alone (0) or in a transaction across all schools (1), takes one away (2), or
 // writes to all schools in transactions that come to nothing (3, 4). One that is there already is a Conflict.
 func carryOut(registry *tenancy.Registry, names []string, at, kind int, number string) error {
-	ctx, db := context.Background(), registry.Schema(names[at])
+	ctx, db := context.Background(), registry.Schema(postgres.Primary, names[at])
 	var err error
 	switch kind {
 	case 0:
@@ -312,12 +317,12 @@ func TestInTx(t *testing.T) {
 			add(tx.Schema(names[1]), "B-1").ExecX(ctx)
 			return end
 		})
-		found := registry.Public().School.Query().CountX(ctx) + registry.Schema(names[0]).Student.Query().CountX(ctx) + registry.Schema(names[1]).Student.Query().CountX(ctx)
+		found := registry.Public().School.Query().CountX(ctx) + registry.Schema(postgres.Primary, names[0]).Student.Query().CountX(ctx) + registry.Schema(postgres.Primary, names[1]).Student.Query().CountX(ctx)
 		if want := map[bool]int{true: 3}[end == nil]; !errors.Is(err, end) || found != want {
 			t.Errorf("ended with %v: %v, %d rows, want %d", end, err, found, want)
 		}
 	}
-	err := tenancy.InTx(ctx, registry.Schema(names[0]), func(tx *tenantdb.Client) error {
+	err := tenancy.InTx(ctx, registry.Schema(postgres.Primary, names[0]), func(tx *tenantdb.Client) error {
 		return add(tx, strings.Repeat("x", 10_000)).Exec(ctx)
 	})
 	if f := fault.Of(err); f.Kind != fault.InvalidInput || f.Fields[0].Location != "body.admission_number" {

@@ -9,10 +9,11 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
 // Tx is one transaction on the platform's tables and on those of schools, for what must happen to
-// both or to neither.
+// both or to neither. On a database other than primary there are schools alone.
 type Tx struct{ tx *entpgx.Tx }
 
 // Public returns the client of the platform's own tables, within the transaction.
@@ -25,9 +26,15 @@ func (t *Tx) Schema(name string) *tenantdb.Client {
 	return tenantdb.NewClient(tenantdb.Driver(t.tx.In(scope(name))))
 }
 
-// InTx runs do in one transaction. It commits if do returns nil, else nothing that do did stays.
+// InTx runs do in one transaction on primary. It commits if do returns nil, else nothing that do did
+// stays.
 func (r *Registry) InTx(ctx context.Context, do func(*Tx) error) error {
-	tx, err := r.db.Begin(ctx, nil)
+	return r.InTxAt(ctx, postgres.Primary, do)
+}
+
+// InTxAt is InTx on a database, as DatabaseOf names it.
+func (r *Registry) InTxAt(ctx context.Context, database string, do func(*Tx) error) error {
+	tx, err := r.on(database).Begin(ctx, nil)
 	if err != nil {
 		return err
 	}

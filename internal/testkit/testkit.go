@@ -17,7 +17,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/homeroom-sms/homeroom/atlas"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
@@ -189,20 +188,43 @@ func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 	}
 }
 
-// Pool returns a pool on the database at url, closed with the test. Its search_path is empty, so a
-// statement that forgot its school fails.
-func Pool(tb testing.TB, url string) *pgxpool.Pool {
+// SecondServer returns another PostgreSQL than the one of all tests, for this test to use and to stop.
+// To start it again, call the function.
+func SecondServer(tb testing.TB) (second *embedded.Server, again func() *embedded.Server) {
 	tb.Helper()
-	pool, err := postgres.Open(url, 8)
+	dir := tb.TempDir()
+	again = func() *embedded.Server {
+		s, err := embedded.Start(context.Background(), embedded.Options{Dir: dir, Volatile: true})
+		must(tb, err)
+		tb.Cleanup(func() { must(tb, s.Close()) })
+		return s
+	}
+	return again(), again
+}
+
+// On runs SQL, as the superuser, in a database of a server.
+func On(tb testing.TB, url, sql string) {
+	tb.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
 	must(tb, err)
-	tb.Cleanup(pool.Close)
-	return pool
+	_, err = conn.Exec(context.Background(), sql)
+	must(tb, errors.Join(err, conn.Close(context.Background())))
+}
+
+// Pools returns the pools of the database at url and of those registered in it, closed with the test.
+// The search_path of their connections is empty, so a statement that forgot its school fails.
+func Pools(tb testing.TB, url string) *postgres.Pools {
+	tb.Helper()
+	pools, err := postgres.NewPools(url, 8)
+	must(tb, err)
+	tb.Cleanup(pools.Close)
+	return pools
 }
 
 // Registry returns the registry of a new, migrated database without schools.
 func Registry(tb testing.TB) *tenancy.Registry {
 	tb.Helper()
-	registry := tenancy.New(Pool(tb, Database(tb)), tenancy.Options{Roles: true})
+	registry := tenancy.New(Pools(tb, Database(tb)), tenancy.Options{Roles: true})
 	tb.Cleanup(func() { must(tb, registry.Close()) })
 	return registry
 }
@@ -215,5 +237,5 @@ func School(tb testing.TB) *tenantdb.Client {
 	defer cancel()
 	_, err := registry.Public().ExecContext(ctx, Tenant(tb).CreateScript("school_test"))
 	must(tb, err)
-	return registry.Schema("school_test")
+	return registry.Schema(postgres.Primary, "school_test")
 }

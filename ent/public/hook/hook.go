@@ -33,6 +33,18 @@ func (f AuditEventFunc) Mutate(ctx context.Context, m public.Mutation) (public.V
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.AuditEventMutation", m)
 }
 
+// The DatabaseFunc type is an adapter to allow the use of ordinary
+// function as Database mutator.
+type DatabaseFunc func(context.Context, *public.DatabaseMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f DatabaseFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.DatabaseMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.DatabaseMutation", m)
+}
+
 // The DomainFunc type is an adapter to allow the use of ordinary
 // function as Domain mutator.
 type DomainFunc func(context.Context, *public.DomainMutation) (public.Value, error)

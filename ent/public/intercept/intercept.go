@@ -10,6 +10,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/apikey"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
+	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
@@ -127,6 +128,33 @@ func (f TraverseAuditEvent) Traverse(ctx context.Context, q public.Query) error 
 	return fmt.Errorf("unexpected query type %T. expect *public.AuditEventQuery", q)
 }
 
+// The DatabaseFunc type is an adapter to allow the use of ordinary function as a Querier.
+type DatabaseFunc func(context.Context, *public.DatabaseQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f DatabaseFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.DatabaseQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.DatabaseQuery", q)
+}
+
+// The TraverseDatabase type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseDatabase func(context.Context, *public.DatabaseQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseDatabase) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseDatabase) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.DatabaseQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.DatabaseQuery", q)
+}
+
 // The DomainFunc type is an adapter to allow the use of ordinary function as a Querier.
 type DomainFunc func(context.Context, *public.DomainQuery) (public.Value, error)
 
@@ -242,6 +270,8 @@ func NewQuery(q public.Query) (Query, error) {
 		return &query[*public.APIKeyQuery, predicate.APIKey, apikey.OrderOption]{typ: public.TypeAPIKey, tq: q}, nil
 	case *public.AuditEventQuery:
 		return &query[*public.AuditEventQuery, predicate.AuditEvent, auditevent.OrderOption]{typ: public.TypeAuditEvent, tq: q}, nil
+	case *public.DatabaseQuery:
+		return &query[*public.DatabaseQuery, predicate.Database, database.OrderOption]{typ: public.TypeDatabase, tq: q}, nil
 	case *public.DomainQuery:
 		return &query[*public.DomainQuery, predicate.Domain, domain.OrderOption]{typ: public.TypeDomain, tq: q}, nil
 	case *public.SchoolQuery:

@@ -52,6 +52,24 @@ var (
 			},
 		},
 	}
+	// DatabasesColumns holds the columns for the "databases" table.
+	DatabasesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "name", Type: field.TypeString, Unique: true},
+		{Name: "url", Type: field.TypeString},
+		{Name: "password_ref", Type: field.TypeString, Nullable: true},
+		{Name: "capacity", Type: field.TypeInt, Default: 500},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"shared", "dedicated"}, Default: "shared"},
+		{Name: "is_active", Type: field.TypeBool, Default: true},
+	}
+	// DatabasesTable holds the schema information for the "databases" table.
+	DatabasesTable = &schema.Table{
+		Name:       "databases",
+		Columns:    DatabasesColumns,
+		PrimaryKey: []*schema.Column{DatabasesColumns[0]},
+	}
 	// DomainsColumns holds the columns for the "domains" table.
 	DomainsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -183,6 +201,7 @@ var (
 	Tables = []*schema.Table{
 		APIKeysTable,
 		AuditEventsTable,
+		DatabasesTable,
 		DomainsTable,
 		ClientsTable,
 		SchoolSetupsTable,
@@ -199,6 +218,16 @@ func init() {
 	}
 	AuditEventsTable.Annotation = &entsql.Annotation{
 		Table: "audit_events",
+	}
+	DatabasesTable.Annotation = &entsql.Annotation{
+		Table: "databases",
+	}
+	DatabasesTable.Annotation.Checks = map[string]string{
+		"databases_capacity":     "capacity BETWEEN 1 AND 100000",
+		"databases_kind":         "kind IN ('shared', 'dedicated')",
+		"databases_name":         "name ~ '^[a-z][a-z0-9-]{0,62}$' AND name <> 'primary'",
+		"databases_password_ref": "password_ref ~ '^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$'",
+		"databases_url":          "url ~ '^postgres(ql)?://' AND url !~ '^[^/]*//[^/@]*:[^/@]*@' AND url !~* '[?&](ssl)?password='",
 	}
 	DomainsTable.ForeignKeys[0].RefTable = ClientsTable
 	DomainsTable.Annotation = &entsql.Annotation{

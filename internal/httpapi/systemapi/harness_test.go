@@ -35,7 +35,7 @@ type place struct {
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	database := testkit.Database(t)
-	registry := tenancy.New(testkit.Pool(t, database), tenancy.Options{Roles: true})
+	registry := tenancy.New(testkit.Pools(t, database), tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	settings := platform.Settings{BaseDomain: "base.example", PublicHosts: []string{"localhost", "console.example", "console.base.example"}, TenantRoles: true}
 	p := &place{database: database, registry: registry, platform: platform.New(registry, testkit.Tenant(t), settings, time.Now)}

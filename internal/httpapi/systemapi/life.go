@@ -46,7 +46,7 @@ func (s Service) registerLife(api huma.API) {
 
 	purge := operation("purge-school", http.MethodPost, "/schools/{id}/purge/", "Schools", "Destroy a school and its data", owners)
 	purge.DefaultStatus = http.StatusNoContent
-	purge.Description = "Drops the school's schema now. Nothing brings it back."
+	purge.Description = "Drops the school's schema, or the database that was made for it, now. Nothing brings it back."
 	huma.Register(api, purge, func(ctx context.Context, in *struct {
 		SchoolPath
 		Body PurgeInput

@@ -57,8 +57,8 @@ type SchoolCreateInput struct {
 	Code        string              `json:"code" minLength:"2" maxLength:"40" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$" patternDescription:"a-z, 0-9 and single hyphens between them" example:"greenwood"`
 	SchemaName  *string             `json:"schema_name,omitempty" pattern:"^[a-z][a-z0-9_]{0,62}$" patternDescription:"a letter, then at most 62 of a-z, 0-9 and _" example:"school_greenwood" doc:"Never changes. Default: school_ and the code."`
 	Domains     []SchoolDomainInput `json:"domains,omitempty" maxItems:"50" doc:"Objects or plain strings; the first is primary if none says so. Default: the code under the platform's base domain."`
-	Isolation   *string             `json:"isolation,omitempty" enum:"schema,database" doc:"Default: schema."`
-	Database    *string             `json:"database,omitempty" minLength:"1" maxLength:"63" example:"primary"`
+	Isolation   *string             `json:"isolation,omitempty" enum:"schema,database" doc:"schema: among others. database: in one of its own, made on the server of the registered database, or that one itself if it is dedicated. Default: schema."`
+	Database    *string             `json:"database,omitempty" minLength:"1" maxLength:"63" example:"primary" doc:"A registered database. Default: primary."`
 	ContactedBy *string             `json:"contacted_by,omitempty" minLength:"1" maxLength:"200" doc:"Who of the platform is in touch with the school."`
 }
 
@@ -139,7 +139,7 @@ func (s Service) registerSchools(api huma.API) {
 			return pageOf(ctx, rows, next, err, SchoolOf)
 		})
 	create := operation("create-school", http.MethodPost, "/schools/", "Schools", "Create a school", writers)
-	create.Description = "Makes the school, its domains and its schema with all tables in one transaction. The answer means that it is ready to serve; after an error nothing is left of it."
+	create.Description = "Makes the school, its domains and its schema with all tables. The answer means that it is ready to serve; after an error nothing is left of it."
 	huma.Register(api, create, func(ctx context.Context, in *struct{ Body SchoolCreateInput }) (*wire.Created[School], error) {
 		b := in.Body
 		row, err := s.Platform.Create(ctx, actor(ctx), platform.NewSchool{

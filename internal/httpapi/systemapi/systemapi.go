@@ -39,6 +39,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Domains", Description: "The hostnames that lead to a school."},
 			{Name: "Setup", Description: "How far a school has come in getting started."},
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
+			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
 			{Name: "API keys", Description: "Who may use this API."},
 		},
 	}, s.authenticate)
@@ -47,6 +48,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerDomains(api)
 	s.registerSetup(api)
 	s.registerContacts(api)
+	s.registerDatabases(api)
 	s.registerKeys(api)
 	return api
 }

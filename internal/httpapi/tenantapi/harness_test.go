@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/tenantapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
@@ -28,14 +28,14 @@ type place struct {
 	token  string
 	tenant *tenancy.Tenant
 	tokens *auth.Tokens
-	pool   *pgxpool.Pool
+	pool   *postgres.Database
 }
 
 // places returns two empty schools of one database.
 func places(t *testing.T) (a, b *place) {
 	t.Helper()
-	pool := testkit.Pool(t, testkit.Database(t))
-	registry := tenancy.New(pool, tenancy.Options{Roles: true})
+	pools := testkit.Pools(t, testkit.Database(t))
+	registry := tenancy.New(pools, tenancy.Options{Roles: true})
 	t.Cleanup(func() { must(t, registry.Close()) })
 	tokens, err := auth.NewTokens(bytes.Repeat([]byte{7}, 32), time.Now)
 	must(t, err)
@@ -44,13 +44,13 @@ func places(t *testing.T) (a, b *place) {
 	serve := func(schema, name string) *place {
 		_, err := registry.Public().ExecContext(t.Context(), testkit.Tenant(t).CreateScript(schema))
 		must(t, err)
-		tenant := &tenancy.Tenant{ID: uuid.New(), Code: name, Name: "School " + name, DB: registry.Schema(schema)}
+		tenant := &tenancy.Tenant{ID: uuid.New(), Code: name, Name: "School " + name, DB: registry.Schema(postgres.Primary, schema)}
 		handler := wire.Handler(mux)
 		server := httptest.NewServer(wire.RequestIDMiddleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(r.Context(), tenant)))
 		})))
 		t.Cleanup(server.Close)
-		p := &place{url: server.URL, tenant: tenant, tokens: tokens, pool: pool}
+		p := &place{url: server.URL, tenant: tenant, tokens: tokens, pool: pools.Database(postgres.Primary)}
 		p.token = p.tokenOf(t, auth.RoleAdmin, time.Hour)
 		return p
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/google/uuid"
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
@@ -101,7 +103,8 @@ func (p *place) during(t *testing.T, change func(*tenantdb.Client) error, method
 		}()
 		const waiting = `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 		for waits := false; !waits && len(answered) == 0; {
-			if err := p.pool.QueryRow(t.Context(), waiting).Scan(&waits); err != nil {
+			err := p.pool.With(t.Context(), func(conn *pgx.Conn) error { return conn.QueryRow(t.Context(), waiting).Scan(&waits) })
+			if err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
@@ -186,10 +187,10 @@ func seeded(t *testing.T, school School, today time.Time) *pgx.Conn {
 	if _, err := conn.Exec(t.Context(), testkit.Tenant(t).CreateScript("demo")+"; SET search_path TO demo"); err != nil {
 		t.Fatal(err)
 	}
-	registry := tenancy.New(testkit.Pool(t, url), tenancy.Options{Roles: true})
+	registry := tenancy.New(testkit.Pools(t, url), tenancy.Options{Roles: true})
 	t.Cleanup(func() { _ = registry.Close() })
 	start := time.Now()
-	err = tenancy.InTx(t.Context(), registry.Schema("demo"), func(db *tenantdb.Client) error {
+	err = tenancy.InTx(t.Context(), registry.Schema(postgres.Primary, "demo"), func(db *tenantdb.Client) error {
 		return Seed(t.Context(), db, school, today)
 	})
 	if err != nil {

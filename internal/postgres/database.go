@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/homeroom-sms/homeroom/internal/fault"
+)
+
+// Database is the connections of one database.
+type Database struct {
+	counters
+	pools  *Pools
+	name   string
+	lookup Lookup
+
+	current atomic.Pointer[pgxpool.Pool] // nil while there is none
+	up      atomic.Bool                  // the last attempt to connect came through
+	first   chan struct{}                // one caller at a time tries a database that is not up
+
+	mu     sync.Mutex
+	failed error // why the database could not be reached
+	until  time.Time
+}
+
+func newDatabase(p *Pools, name string, lookup Lookup) *Database {
+	return &Database{pools: p, name: name, lookup: lookup, first: make(chan struct{}, 1)}
+}
+
+// Acquire returns a connection; whoever gets it calls Released after giving it back. When none can be
+// had in a few seconds, the error is DatabaseUnavailable.
+func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	d.uses.Add(1)
+	if !d.up.Load() {
+		// A server that answers nobody must not take the permits of the others' callers.
+		if err := line(ctx, d.first); err != nil {
+			return nil, err
+		}
+		defer func() { <-d.first }()
+		if err := d.recently(); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		pool, err := d.opened(ctx)
+		if err != nil {
+			return nil, d.failure(ctx, err)
+		}
+		conn, err := d.from(ctx, pool)
+		if err == nil {
+			return conn, nil
+		}
+		if d.current.Load() == pool || ctx.Err() != nil {
+			d.note(pool, err)
+			return nil, d.failure(ctx, err)
+		}
+		// Somebody has closed this pool meanwhile: the next one does better.
+	}
+}
+
+// Released is told of each connection that Acquire has given, once it is given back or ended.
+func (d *Database) Released() {
+	d.inUse.Add(-1)
+	<-d.pools.permits
+}
+
+// AcquireAllIdle returns the connections that nobody uses, for a moment; Released is not for these.
+func (d *Database) AcquireAllIdle(ctx context.Context) []*pgxpool.Conn {
+	if pool := d.current.Load(); pool != nil {
+		return pool.AcquireAllIdle(ctx)
+	}
+	return nil
+}
+
+// With runs do with a connection. It is for what has no scope: the session's locks are let go after.
+func (d *Database) With(ctx context.Context, do func(*pgx.Conn) error) error {
+	conn, err := d.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.Released()
+	defer conn.Release()
+	defer func() { // also if do panics
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
+		defer cancel()
+		if _, err := conn.Exec(last, "SELECT pg_advisory_unlock_all()"); err != nil {
+			_ = conn.Conn().Close(last)
+		}
+	}()
+	return do(conn.Conn())
+}
+
+// from takes a connection from the pool, once it is this caller's turn.
+func (d *Database) from(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	if err := line(ctx, d.pools.permits); err != nil {
+		return nil, err
+	}
+	d.inUse.Add(1)
+	if d.idle() < 0 { // one has to be made; the timer costs too much where that isn't so
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, acquireTimeout)
+		defer cancel()
+	}
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		d.Released()
+	}
+	return conn, err
+}
+
+// note takes down that no connection could be made. The pool is given up with it: the database may be
+// elsewhere now, or take another password.
+func (d *Database) note(pool *pgxpool.Pool, err error) {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	full := errors.As(err, &pg) && pg.Code == "53300" // too_many_connections: those that we have are good
+	if errors.As(err, &connect) && !full {
+		d.up.Store(false)
+		d.drop(pool)
+	}
+}
+
+// opened returns the pool, opened if there is none.
+func (d *Database) opened(ctx context.Context) (*pgxpool.Pool, error) {
+	if pool := d.current.Load(); pool != nil {
+		return pool, nil
+	}
+	select {
+	case <-d.pools.stop:
+		return nil, errClosed
+	default:
+	}
+	if d.lookup == nil {
+		return nil, fmt.Errorf("the database %s is not registered", d.name)
+	}
+	address, err := d.lookup(ctx, d.name)
+	if err != nil {
+		return nil, fmt.Errorf("finding the database %s: %w", d.name, err)
+	}
+	pool, err := open(address, d.pools.most, d)
+	if err != nil {
+		return nil, err
+	}
+	if !d.current.CompareAndSwap(nil, pool) { // another was faster
+		pool.Close()
+		return d.opened(ctx)
+	}
+	return pool, nil
+}
+
+func (d *Database) dial(dial pgconn.DialFunc) pgconn.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return d.pools.dial(ctx, d, func(ctx context.Context) (net.Conn, error) { return dial(ctx, network, address) })
+	}
+}
+
+// drop closes a pool if it is still the current one.
+func (d *Database) drop(pool *pgxpool.Pool) {
+	if pool != nil && d.current.CompareAndSwap(pool, nil) {
+		d.pools.background.Go(pool.Close) // which waits for those in use
+	}
+}
+
+// failure says that the database can't be reached, to this caller and to those of the next moment.
+func (d *Database) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil { // the caller's own
+		return err
+	}
+	var known *fault.Error
+	if !errors.As(err, &known) || known.Kind != fault.DatabaseUnavailable {
+		err = unavailable().Because(fmt.Errorf("database %s: %w", d.name, err))
+	}
+	if !d.up.Load() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.failed, d.until = err, time.Now().Add(failureTime)
+	}
+	return err
+}
+
+// recently returns why the database could not be reached, for a moment after that.
+func (d *Database) recently() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failed != nil && time.Now().Before(d.until) {
+		return d.failed
+	}
+	d.failed = nil
+	return nil
+}

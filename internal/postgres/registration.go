@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/homeroom-sms/homeroom/internal/fault"
+)
+
+// Registration is a PostgreSQL database as somebody registered it. It holds no secret: the password
+// lies where PasswordRef says.
+type Registration struct {
+	URL         string // postgres://..., without a password
+	PasswordRef string // env:NAME or file:PATH; "" for none
+	Dedicated   bool   // the database itself is for one school
+}
+
+// secretParameters are those of a URL by which it would hold a secret, or say itself where one lies.
+var secretParameters = []string{"password", "sslpassword", "passfile", "service", "servicefile"}
+
+// Check returns what is wrong with the registration as fields named url and password_ref. The value
+// of neither is repeated: it may be a secret in the wrong place.
+func (r Registration) Check() (faults []fault.Field) {
+	if message := checkURL(r.URL); message != "" {
+		faults = append(faults, fault.Field{Location: "url", Message: message})
+	}
+	if _, err := r.password(); err != nil {
+		faults = append(faults, fault.Field{Location: "password_ref", Message: fault.Of(err).Message})
+	}
+	return faults
+}
+
+func checkURL(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || strings.Trim(u.Path, "/") == "" || strings.Contains(strings.Trim(u.Path, "/"), "/"):
+		return "This takes a URL such as postgres://user@host:5432/database."
+	case hasPassword(u):
+		return "The URL must not hold a password: password_ref says where the password is."
+	}
+	for _, name := range secretParameters {
+		if u.Query().Has(name) {
+			return "The URL must not hold the parameter " + name + ": password_ref says where the password is."
+		}
+	}
+	if _, err := pgxpool.ParseConfig(text); err != nil {
+		return "The URL has parameters that can't be used."
+	}
+	return ""
+}
+
+func hasPassword(u *url.URL) bool {
+	_, found := u.User.Password()
+	return found
+}
+
+// password reads the password where it lies, each time: it may have been changed.
+func (r Registration) password() (string, error) {
+	kind, at, _ := strings.Cut(r.PasswordRef, ":")
+	switch {
+	case r.PasswordRef == "":
+		return "", nil
+	case kind == "env" && at != "":
+		password, found := os.LookupEnv(at)
+		if !found {
+			return "", fault.New(fault.InvalidInput, "There is no such variable in the environment of this process.")
+		}
+		return password, nil
+	case kind == "file" && at != "":
+		content, err := os.ReadFile(at)
+		if err != nil {
+			return "", fault.New(fault.InvalidInput, "This file can't be read by this process.").Because(err)
+		}
+		return strings.TrimRight(string(content), "\r\n"), nil
+	}
+	return "", fault.New(fault.InvalidInput, "This takes env:NAME or file:PATH.")
+}
+
+// Address returns the URL to connect with, password included, so it is never to be shown: of the
+// database itself or, where own names one and the registration is of a server for many, of that one.
+func (r Registration) Address(own string) (string, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return "", fmt.Errorf("the database's URL is none") // url's own error repeats it
+	}
+	password, err := r.password()
+	if err != nil {
+		return "", fmt.Errorf("reading the password of the database: %w", err)
+	}
+	if r.PasswordRef != "" {
+		u.User = url.UserPassword(u.User.Username(), password)
+	}
+	if own != "" && !r.Dedicated {
+		u.Path = "/" + own
+	}
+	return u.String(), nil
+}
