@@ -44,6 +44,7 @@ type bench struct {
 	db       *database
 	children map[string]*child
 	result   *result
+	largest  int64 // private bytes of the product's largest server process with so many schools
 }
 
 // measureAll measures everything, with few schools first: memory is to be seen growing.
@@ -86,12 +87,13 @@ func (b *bench) start(ctx context.Context, kind, target string) error {
 
 // size measures with the first n schools.
 func (b *bench) size(ctx context.Context, n int) error {
+	b.largest = 0
 	for _, m := range measured {
 		for _, operation := range m.operations {
 			if !b.only.MatchString(m.level + " " + operation) {
 				continue
 			}
-			if err := b.compare(m.level, order{operation, n, b.round}); err != nil {
+			if err := b.compare(ctx, m.level, order{operation, n, b.round}); err != nil {
 				return err
 			}
 		}
@@ -103,20 +105,18 @@ func (b *bench) size(ctx context.Context, n int) error {
 func (b *bench) remember(ctx context.Context, n int) (err error) {
 	memory := memory{Schools: n}
 	if b.only.MatchString("driver " + resolve) {
-		rounds, err := b.rounded("driver", order{resolve, n, b.round}, "product")
+		rounds, err := b.rounded(ctx, "driver", order{resolve, n, b.round}, "product")
 		if err != nil {
 			return err
 		}
 		batch := typical(rounds[0])
 		memory.Resolve, memory.ResolveAllocations = 1000*batch.Both/resolveBatch, batch.Allocations/resolveBatch
 	}
+	memory.Backend = b.largest
 	if memory.Server, err = residentOf(b.children["product-server"].cmd.Process.Pid); err != nil {
 		return err
 	}
 	if memory.Floor, err = residentOf(b.children["floor-server"].cmd.Process.Pid); err != nil {
-		return err
-	}
-	if memory.Backend, err = b.largestBackend(ctx); err != nil {
 		return err
 	}
 	b.result.Memory = append(b.result.Memory, memory)
@@ -125,8 +125,8 @@ func (b *bench) remember(ctx context.Context, n int) (err error) {
 
 // compare measures an operation on both sides. The ratio is the median of those of the rounds: what else
 // the machine does meanwhile weighs on both sides of a round alike.
-func (b *bench) compare(level string, o order) error {
-	rounds, err := b.rounded(level, o, "floor", "product")
+func (b *bench) compare(ctx context.Context, level string, o order) error {
+	rounds, err := b.rounded(ctx, level, o, "floor", "product")
 	if err != nil {
 		return fmt.Errorf("%s, %s, %d schools: %w", level, o.Operation, o.Schools, err)
 	}
@@ -139,7 +139,7 @@ func (b *bench) compare(level string, o order) error {
 }
 
 // rounded measures in several rounds, in which the sides take turns.
-func (b *bench) rounded(level string, o order, sides ...string) ([][]cost, error) {
+func (b *bench) rounded(ctx context.Context, level string, o order, sides ...string) ([][]cost, error) {
 	rounds := make([][]cost, len(sides))
 	for round := range b.rounds + 1 {
 		for i, of := range sides {
@@ -156,6 +156,9 @@ func (b *bench) rounded(level string, o order, sides ...string) ([][]cost, error
 				return nil, err
 			}
 			rounds[i] = append(rounds[i], c)
+			if err := b.weigh(ctx); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return rounds, nil
@@ -227,20 +230,17 @@ func (b *bench) measure(level, of string, o order) (c cost, err error) {
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// largestBackend returns the private memory of the largest of the product's server processes.
-func (b *bench) largestBackend(ctx context.Context) (largest int64, err error) {
+// weigh looks for the largest of the product's server processes, after each round: they come and go.
+func (b *bench) weigh(ctx context.Context) error {
 	rows, err := b.db.conn.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'product-%'")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
-	if err != nil {
-		return 0, err
-	}
 	for _, pid := range pids {
 		if private, err := privateOf(pid); err == nil { // else it has just ended
-			largest = max(largest, private)
+			b.largest = max(b.largest, private)
 		}
 	}
-	return largest, nil
+	return err
 }
