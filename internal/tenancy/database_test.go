@@ -42,6 +42,7 @@ func register(t *testing.T, registry *tenancy.Registry, name, url string, made b
 }
 
 func students(t *testing.T, registry *tenancy.Registry, database string) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, err := registry.Schema(database, "school_a").Student.Query().Count(ctx)
@@ -114,7 +115,7 @@ func TestSilentServer(t *testing.T) {
 		all.Go(func() error {
 			start := time.Now()
 			if err := students(t, registry, "silent"); !fault.Is(err, fault.DatabaseUnavailable) || time.Since(start) > 11*time.Second {
-				return fmt.Errorf("silent: %v after %v", err, time.Since(start))
+				return fmt.Errorf("silent: %w after %v", err, time.Since(start))
 			}
 			return nil
 		})
