@@ -44,12 +44,12 @@ func (p *Platform) CheckDatabase(ctx context.Context, name string) ([]Check, err
 	defer cancel()
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		return checks.add("reachable", false, "Its URL can't be used."), nil //nolint:nilerr // it would repeat the URL
+		return checks.add("reachable", false, "Its URL can't be used."), nil
 	}
 	config.ConnectTimeout = reachTimeout
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return checks.add("reachable", false, "%s", err.Error()), nil //nolint:nilerr // pgx leaves the password out
+		return checks.add("reachable", false, "%v", err), nil //nolint:nilerr // pgx leaves the password out
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	checks.add("reachable", true, "yes")

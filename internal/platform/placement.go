@@ -31,6 +31,12 @@ func (c creation) elsewhere(ctx context.Context) error {
 	if _, err := c.room(ctx, c.registry.Public()); err != nil {
 		return err
 	}
+	select {
+	case c.making <- struct{}{}:
+		defer func() { <-c.making }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	return c.registry.OnConn(ctx, c.n.Database, func(conn *pgx.Conn) error {
 		if err := command(ctx, conn, "SELECT pg_advisory_lock("+lockOf(c.id)+")"); err != nil {
 			return err

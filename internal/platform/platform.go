@@ -25,11 +25,17 @@ type Platform struct {
 	tenant   *fleet.Directory // a school's migrations
 	settings Settings
 	now      func() time.Time
+
+	making chan struct{} // see makingAtOnce
 }
+
+// makingAtOnce is how many schools are created on other databases at once: each holds two connections,
+// and those that serve must not wait for it.
+const makingAtOnce = 2
 
 // New returns the platform whose schools get the tables that tenant describes.
 func New(registry *tenancy.Registry, tenant *fleet.Directory, settings Settings, now func() time.Time) *Platform {
-	return &Platform{registry, tenant, settings, now}
+	return &Platform{registry, tenant, settings, now, make(chan struct{}, makingAtOnce)}
 }
 
 // inTx runs do in one transaction on the platform's own tables.

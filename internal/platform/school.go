@@ -50,7 +50,7 @@ var (
 // transaction; elsewhere see creation.elsewhere. A database that is full or takes no schools is a
 // Conflict.
 func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb.School, error) {
-	n.defaults()
+	n = n.withDefaults()
 	byCode := len(n.Domains) == 0 && p.settings.BaseDomain != ""
 	if byCode {
 		n.Domains = []NewDomain{{Domain: n.Code + "." + p.settings.BaseDomain, IsPrimary: true}}
@@ -75,10 +75,11 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 	return p.School(ctx, c.id)
 }
 
-func (n *NewSchool) defaults() {
+func (n NewSchool) withDefaults() NewSchool {
 	n.SchemaName = cmp.Or(n.SchemaName, "school_"+strings.ReplaceAll(n.Code, "-", "_"))
 	n.Isolation = cmp.Or(n.Isolation, string(school.IsolationSchema))
 	n.Database = cmp.Or(n.Database, postgres.Primary)
+	return n
 }
 
 // creation is one school on its way.

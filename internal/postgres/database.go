@@ -57,6 +57,7 @@ func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		}
 		conn, err := d.from(ctx, pool)
 		if err == nil {
+			d.up.CompareAndSwap(false, true)
 			return conn, nil
 		}
 		if d.current.Load() == pool || ctx.Err() != nil {

@@ -49,7 +49,6 @@ func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	params["statement_timeout"] = "60s"
 	params["idle_in_transaction_session_timeout"] = "60s"
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		d.up.Store(true)
 		// Else times are read in the zone of this process.
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		return nil

@@ -78,7 +78,7 @@ func TestRefusedSchools(t *testing.T) {
 		{"POST", all, `{"name":"N","code":"new","domains":[null]}`, 422, []string{"body.domains[0]"}},
 		{"POST", all, `{"name":"N","code":"new","contacted_by":""}`, 422, at("body.contacted_by")},
 		{"POST", all, `{"name":"N","code":"new","isolation":"x"}`, 422, at("body.isolation")},
-		{"POST", all, `{"name":"N","code":"new","isolation":"database"}`, 422, at("body.isolation")},
+		{"POST", all, `{"name":"N","code":"new","isolation":"database","database":"nowhere"}`, 422, at("body.database")},
 		{"POST", all, `{"name":"N","code":"new","database":"nowhere"}`, 422, at("body.database")},
 		{"POST", all, `{"name":"N","code":"taken"}`, 409, append(code, `"conflict"`)},
 		{"POST", all, `{"name":"N","code":"new","schema_name":"school_taken"}`, 409, schema},
