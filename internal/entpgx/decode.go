@@ -19,81 +19,64 @@ import (
 // goes the general way. The types are looked at again: where schools are of several revisions, a
 // column may come in another form than is asked for.
 func decode(types *pgtype.Map, f *pgconn.FieldDescription, src []byte, dest any) error {
+	if src != nil && decodeFast(f, src, dest) {
+		return nil
+	}
 	switch d := dest.(type) {
-	case *sql.NullString:
-		if src == nil {
-			*d = sql.NullString{}
+	case *entsql.NullScanner:
+		if d.Valid = src != nil; !d.Valid {
 			return nil
 		}
-		if f.Format == pgtype.TextFormatCode {
-			*d = sql.NullString{String: string(src), Valid: true}
-			return nil
-		}
+		return decode(types, f, src, d.S)
 	case *[]byte:
 		if src == nil {
 			*d = nil
 			return nil
 		}
-		if (f.Format == pgtype.TextFormatCode) != (f.DataTypeOID == pgtype.ByteaOID) {
-			*d = append([]byte{}, src...)
-			return nil
-		}
-	case *uuid.UUID:
-		if f.DataTypeOID == pgtype.UUIDOID && len(src) == len(d) {
-			copy(d[:], src)
-			return nil
-		}
-	case *entsql.NullScanner:
-		d.Valid = src != nil
-		if src == nil {
-			return nil
-		}
-		return decode(types, f, src, d.S)
-	case *sql.NullInt64:
-		*d = sql.NullInt64{}
-		if src == nil {
-			return nil
-		}
-		if n, ok := integer(f, src); ok {
-			*d = sql.NullInt64{Int64: n, Valid: true}
-			return nil
-		}
-	case *sql.NullBool:
-		*d = sql.NullBool{}
-		if src == nil {
-			return nil
-		}
-		if f.DataTypeOID == pgtype.BoolOID && f.Format == pgtype.BinaryFormatCode && len(src) == 1 {
-			*d = sql.NullBool{Bool: src[0] != 0, Valid: true}
-			return nil
-		}
-	case *sql.NullFloat64:
-		*d = sql.NullFloat64{}
-		if src == nil {
-			return nil
-		}
-		if n, ok := number(f, src); ok {
-			*d = sql.NullFloat64{Float64: n, Valid: true}
-			return nil
-		}
-	case *sql.NullTime:
-		*d = sql.NullTime{}
-		if src == nil {
-			return nil
-		}
-		if t, ok := instant(f, src); ok {
-			*d = sql.NullTime{Time: t, Valid: true}
-			return nil
-		}
-	case *int64:
-		if n, ok := integer(f, src); ok {
-			*d = n
-			return nil
-		}
 	case *any:
 		return decodeAny(types, f, src, d)
+	case sql.Scanner:
+		if src == nil {
+			return d.Scan(nil)
+		}
 	}
 	return decodeGeneral(types, f, src, dest)
+}
+
+// decodeFast reads what is there into what ent scans into most, and reports whether it did.
+func decodeFast(f *pgconn.FieldDescription, src []byte, dest any) (ok bool) {
+	switch d := dest.(type) {
+	case *sql.NullString:
+		if ok = f.Format == pgtype.TextFormatCode; ok {
+			*d = sql.NullString{String: string(src), Valid: true}
+		}
+	case *[]byte:
+		if ok = (f.Format == pgtype.TextFormatCode) != (f.DataTypeOID == pgtype.ByteaOID); ok {
+			*d = append([]byte{}, src...)
+		}
+	case *uuid.UUID:
+		if ok = f.DataTypeOID == pgtype.UUIDOID && len(src) == len(d); ok {
+			copy(d[:], src)
+		}
+	case *sql.NullInt64:
+		d.Int64, ok = integer(f, src)
+		d.Valid = ok
+	case *sql.NullBool:
+		if ok = f.DataTypeOID == pgtype.BoolOID && f.Format == pgtype.BinaryFormatCode && len(src) == 1; ok {
+			*d = sql.NullBool{Bool: src[0] != 0, Valid: true}
+		}
+	case *sql.NullFloat64:
+		d.Float64, ok = number(f, src)
+		d.Valid = ok
+	case *sql.NullTime:
+		d.Time, ok = instant(f, src)
+		d.Valid = ok
+	case *int64:
+		if n, read := integer(f, src); read {
+			*d, ok = n, true
+		}
+	}
+	return ok
 }
 
 func integer(f *pgconn.FieldDescription, src []byte) (int64, bool) {

@@ -2,6 +2,7 @@ package entpgx_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,21 +71,20 @@ type on struct {
 	drv dialect.Driver
 }
 
-// each runs a test over every way to the database, each in a fresh one: ours, ours as behind a
-// pooler, and database/sql, whose outcomes are the ones to have.
+// each runs a test over every way to the database, one after the other: database/sql, whose outcomes
+// are the ones to have, ours, and ours as behind a pooler.
 func each(t *testing.T, test func(on)) {
 	t.Helper()
-	for name, unnamed := range map[string]bool{"named": false, "unnamed": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db, _ := open(t, database(t, schema), entpgx.Options{Unnamed: unnamed})
-			test(on{t, db.Driver(scope(schema))})
-		})
+	url := database(t, schema)
+	named, _ := open(t, url, entpgx.Options{})
+	unnamed, _ := open(t, url, entpgx.Options{Unnamed: true})
+	for _, way := range []struct {
+		name string
+		drv  dialect.Driver
+	}{{"database/sql", usual(t, url)}, {"named", named.Driver(scope(schema))}, {"unnamed", unnamed.Driver(scope(schema))}} {
+		t.Run(way.name, func(t *testing.T) { test(on{t, way.drv}) })
+		script(t, url, fmt.Sprintf("DELETE FROM %[1]s.attendance_records; DELETE FROM %[1]s.students; DROP TABLE IF EXISTS %[1]s.extra", schema))
 	}
-	t.Run("database/sql", func(t *testing.T) {
-		t.Parallel()
-		test(on{t, usual(t, database(t, schema))})
-	})
 }
 
 // usual is ent's own driver over database/sql, whose connections are in the one schema.
