@@ -2,6 +2,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -48,4 +49,23 @@ func Open(url string, maxConns int32) (*pgxpool.Pool, error) {
 		return nil
 	}
 	return pgxpool.NewWithConfig(context.Background(), config)
+}
+
+// acquireTime is how long to wait for a connection: longer than a burst lasts, shorter than a
+// caller's patience.
+const acquireTime = 5 * time.Second
+
+// Pool is a pool of connections that lets nobody wait for one without end.
+type Pool struct {
+	*pgxpool.Pool
+	Wait time.Duration // at most; 5 s if zero
+}
+
+// Acquire takes a connection. When none is free or can be made in time, the error is
+// DatabaseUnavailable.
+func (p Pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.Wait, acquireTime))
+	defer cancel()
+	conn, err := p.Pool.Acquire(ctx)
+	return conn, Fault(err)
 }
