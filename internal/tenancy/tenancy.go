@@ -4,14 +4,14 @@ package tenancy
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
-	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
@@ -22,11 +22,21 @@ import (
 // publicSchema holds the platform's own tables.
 const publicSchema = "public"
 
-// Registry finds schools and opens their schemas.
+// Pool is where connections to the database come from.
+type Pool interface {
+	entpgx.Pool
+	Ping(ctx context.Context) error
+	Config() *pgxpool.Config
+}
+
+// Registry finds schools and opens their schemas. While Run runs, it remembers them.
 type Registry struct {
-	db     *entpgx.DB
-	pool   *pgxpool.Pool
-	public *publicdb.Client
+	db       *entpgx.DB
+	pool     Pool
+	public   *publicdb.Client
+	memory   *memory
+	hosts    *index
+	contacts *index
 }
 
 // Tenant is one school as a request meets it.
@@ -35,19 +45,36 @@ type Tenant struct {
 	Code string
 	Name string
 	DB   *tenantdb.Client // in the school's schema, and in no other
+
+	gate *gate
 }
 
 // New returns the registry of the schools in the database behind pool.
-func New(pool *pgxpool.Pool) *Registry {
-	db := entpgx.New(pool, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256})
-	return &Registry{db: db, pool: pool, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema))))}
+func New(pool Pool) *Registry {
+	r := &Registry{
+		db:     entpgx.New(pool, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256}),
+		pool:   pool,
+		memory: &memory{schools: map[uuid.UUID]*schoolEntry{}},
+	}
+	r.public = publicdb.NewClient(publicdb.Driver(r.db.Driver(scope(publicSchema))))
+	r.hosts = newIndex(r.memory, hostIndex, r.query(byDomain), r.tenant)
+	r.contacts = newIndex(r.memory, contactIndex, r.query(byContact), r.tenant)
+	return r
 }
+
+// LimitSchools lets a school have at most so many requests at work at once (Tenant.Enter). It goes
+// before the first look-up.
+func (r *Registry) LimitSchools(most int) { r.memory.perSchool = most }
 
 // scope is what statements on a schema run under: its path alone, never public behind it.
 func scope(schema string) entpgx.Scope { return entpgx.Scope{SearchPath: postgres.Ident(schema)} }
 
-// Close lets go of the pool; whoever opened it closes it.
-func (r *Registry) Close() error { return r.db.Close() }
+// Close waits for look-ups that are under way and lets go of the pool; whoever opened it closes it.
+func (r *Registry) Close() error {
+	r.hosts.asker.wait()
+	r.contacts.asker.wait()
+	return r.db.Close()
+}
 
 // Public returns the client of the platform's own tables.
 func (r *Registry) Public() *publicdb.Client { return r.public }
@@ -64,32 +91,31 @@ func (r *Registry) Schema(name string) *tenantdb.Client {
 // deleted one, is UnknownHost; a school that is switched off is SchoolInactive; one that can't
 // serve for now is SchoolUnavailable.
 func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
-	unknown := fault.New(fault.UnknownHost, "No school is served on this host.")
 	name, err := NormaliseHost(host)
 	if err != nil {
-		return nil, unknown
+		return nil, unknownHost()
 	}
-	found, err := r.public.School.Query().Where(school.HasDomainsWith(domain.Domain(name))).Only(ctx)
-	if publicdb.IsNotFound(err) {
-		return nil, unknown
-	}
-	if err != nil {
-		return nil, fmt.Errorf("finding the school of a host: %w", err)
-	}
-	if err := servable(found); err != nil {
-		return nil, err
-	}
-	return &Tenant{ID: found.ID, Code: found.Code, Name: found.Name, DB: r.Schema(found.SchemaName)}, nil
+	return r.hosts.find(ctx, name)
 }
 
-func servable(s *publicdb.School) error {
-	switch {
-	case s.State == school.StateDeleted:
-		return fault.New(fault.UnknownHost, "No school is served on this host.")
-	case s.State != school.StateReady:
-		return &fault.Error{Kind: fault.SchoolUnavailable, Message: "The school can't be served at this moment.", RetryAfter: 10 * time.Second}
-	case !s.IsActive:
-		return fault.New(fault.SchoolInactive, "The school is switched off.")
+// ByContact returns the school of a WhatsApp contact, by phone number (E.164) or WhatsApp user id.
+// One that no school has, or a deleted one, is NotFound; else it fails as ByHost does.
+func (r *Registry) ByContact(ctx context.Context, contact string) (*Tenant, error) {
+	if len(contact) > 128 || strings.ContainsRune(contact, 0) || !utf8.ValidString(contact) { // none that the table can hold
+		return nil, unknownContact()
 	}
-	return nil
+	return r.contacts.find(ctx, contact)
+}
+
+// tenant opens a school, if it can be served; a deleted one is none.
+func (r *Registry) tenant(found row, g *gate) (*Tenant, error) {
+	switch {
+	case found.state == school.StateDeleted:
+		return nil, nil //nolint:nilnil // the index knows what to say of it
+	case found.state != school.StateReady:
+		return nil, &fault.Error{Kind: fault.SchoolUnavailable, Message: "The school can't be served at this moment.", RetryAfter: 10 * time.Second}
+	case !found.active:
+		return nil, fault.New(fault.SchoolInactive, "The school is switched off.")
+	}
+	return &Tenant{ID: found.id, Code: found.code, Name: found.name, DB: r.Schema(found.schema), gate: g}, nil
 }

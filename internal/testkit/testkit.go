@@ -189,7 +189,7 @@ func Pool(tb testing.TB, url string) *pgxpool.Pool {
 // Registry returns the registry of a new, migrated database without schools.
 func Registry(tb testing.TB) *tenancy.Registry {
 	tb.Helper()
-	registry := tenancy.New(Pool(tb, Database(tb)))
+	registry := tenancy.New(postgres.Pool{Pool: Pool(tb, Database(tb))})
 	tb.Cleanup(func() { must(tb, registry.Close()) })
 	return registry
 }
