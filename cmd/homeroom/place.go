@@ -139,7 +139,8 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	registry := tenancy.New(pool)
+	registry := tenancy.New(postgres.Pool{Pool: pool})
+	registry.LimitSchools(checked.SchoolMaxConcurrency)
 	return &place{
 		server: s, pool: pool, registry: registry, checked: checked,
 		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts}, time.Now),
