@@ -161,6 +161,11 @@ func (r *Registry) heard(payload string) {
 	case "contact":
 		r.contacts.keyChanged(key)
 		return
+	case "fence":
+		if heard, ours := r.fences.LoadAndDelete(key); ours {
+			close(heard.(chan struct{})) //nolint:forcetypeassert // InTx put it there
+		}
+		return
 	}
 	r.restart(trusted)
 }

@@ -65,6 +65,28 @@ func TestChangesAreHeard(t *testing.T) {
 	t.Logf("heard within %s", longest)
 }
 
+// Whoever has changed something through the registry finds it changed at once.
+func TestOwnChangesAreSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	all, conn := replicas(t, 1)
+	r, ctx := all[0], t.Context()
+	run(t, conn, insertSchool("oak", "oak.example"))
+	r.remember(t, "oak.example")
+	var longest time.Duration
+	for i := range 200 {
+		active := i%2 == 1
+		start := time.Now()
+		must(t, r.InTx(ctx, func(tx *tenancy.Tx) error {
+			return tx.Public().School.Update().SetIsActive(active).Exec(ctx)
+		}))
+		longest = max(longest, time.Since(start))
+		if got := r.host("oak.example"); (got == "oak") != active {
+			t.Fatalf("change %d: %s", i, got)
+		}
+	}
+	t.Logf("a change took %s at most", longest)
+}
+
 // What is remembered costs the database nothing, and what changed while nobody listened is not
 // believed.
 func TestLostConnection(t *testing.T) {

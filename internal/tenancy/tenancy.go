@@ -5,6 +5,7 @@ package tenancy
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -37,6 +38,7 @@ type Registry struct {
 	memory   *memory
 	hosts    *index
 	contacts *index
+	fences   sync.Map // of InTx: id -> chan struct{}, closed when its message is heard
 }
 
 // Tenant is one school as a request meets it.
