@@ -150,6 +150,7 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 		return nil, errors.Join(err, s.Close())
 	}
 	registry := tenancy.New(pools, tenancy.Options{Roles: roles})
+	registry.LimitSchools(checked.SchoolMaxConcurrency)
 	return &place{
 		server: s, pools: pools, registry: registry, checked: checked,
 		platform: platform.New(registry, dirs.tenant, platform.Settings{BaseDomain: checked.BaseDomain, PublicHosts: checked.PublicHosts, TenantRoles: roles}, time.Now),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"github.com/homeroom-sms/homeroom/internal/auth"
@@ -82,7 +83,12 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	}
 	log.Info().Str("url", ready.URL).Str("version", version).Msg("serving")
 	announce(ready.URL)
+	var work errgroup.Group
+	listening, stopListening := context.WithCancel(log.WithContext(context.WithoutCancel(c.ctx)))
+	work.Go(func() error { return p.registry.Run(listening) })
 	err = httpapi.Serve(c.ctx, listener, handler, p.checked.DrainTimeout)
+	stopListening() // after the last request: those that drain go on as before
+	err = errors.Join(err, work.Wait())
 	log.Info().Msg("stopped")
 	return err
 }

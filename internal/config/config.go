@@ -43,6 +43,8 @@ type Service struct {
 	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Key that signs access tokens: 32 random bytes in base64 (default: a new one at each start, so tokens end with the process)." placeholder:"KEY"`
 	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing key." placeholder:"PATH"`
 	DrainTimeout   string `env:"HOMEROOM_DRAIN_TIMEOUT" default:"20s" help:"How long requests in flight may take to finish when the service stops." placeholder:"DURATION"`
+
+	SchoolMaxConcurrency string `env:"HOMEROOM_SCHOOL_MAX_CONCURRENCY" help:"Requests of one school at work at once; more wait a while, then get 429 (default: half of HOMEROOM_MAX_CONNS)." placeholder:"N"`
 }
 
 // Checked holds the settings in the form that the program uses. Parts that were not asked for are
@@ -60,6 +62,8 @@ type Checked struct {
 	LogFormat      string // json, console, or "" to go by the terminal
 	SigningKey     []byte // nil for a new one
 	DrainTimeout   time.Duration
+
+	SchoolMaxConcurrency int // requests
 }
 
 // Errors are all that is wrong with the settings.
@@ -151,6 +155,12 @@ func (c *checker) service(s Service, out *Checked) {
 	out.SigningKey = c.signingKey(s.SigningKey, s.SigningKeyFile)
 	if out.DrainTimeout, err = time.ParseDuration(s.DrainTimeout); err != nil || out.DrainTimeout < 0 {
 		c.refuse("HOMEROOM_DRAIN_TIMEOUT", s.DrainTimeout, "a duration such as 20s")
+	}
+	out.SchoolMaxConcurrency = int(out.MaxConns) / 2
+	if most := s.SchoolMaxConcurrency; most != "" {
+		if out.SchoolMaxConcurrency, err = strconv.Atoi(most); err != nil || out.SchoolMaxConcurrency < 1 || out.SchoolMaxConcurrency > 10_000 {
+			c.refuse("HOMEROOM_SCHOOL_MAX_CONCURRENCY", most, "a number from 1 to 10000")
+		}
 	}
 }
 

@@ -138,6 +138,11 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	v.school = tenant.Code
+	if err := tenant.Enter(r.Context()); err != nil {
+		wire.WriteProblem(w, r, err)
+		return
+	}
+	defer tenant.Leave() // also if it panics
 	h.serve(h.tenant, w, r.WithContext(tenantapi.WithTenant(r.Context(), tenant)), v)
 }
 

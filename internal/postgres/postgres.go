@@ -25,9 +25,8 @@ func Literal(text string) string {
 	return quoted
 }
 
-// open makes a pool of at most maxConns connections to the database at url, as one that
-// d counts. It does not connect yet. The connections' own search_path is empty: a statement
-// that says no school finds no table.
+// open makes a pool of at most maxConns connections to the database at url, as one that d counts. It
+// does not connect yet.
 func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -37,9 +36,21 @@ func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.MaxConnLifetime = time.Hour
 	config.MaxConnLifetimeJitter = 10 * time.Minute
-	config.ConnConfig.ConnectTimeout = acquireTimeout
+	configure(config.ConnConfig)
 	config.ConnConfig.DialFunc = d.dial(config.ConnConfig.DialFunc)
-	params := config.ConnConfig.RuntimeParams
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		// Else times are read in the zone of this process.
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		return nil
+	}
+	return pgxpool.NewWithConfig(context.Background(), config)
+}
+
+// configure says what holds for every connection. Its own search_path is empty: a statement that says
+// no school finds no table.
+func configure(config *pgx.ConnConfig) {
+	config.ConnectTimeout = acquireTimeout
+	params := config.RuntimeParams
 	params["search_path"] = ""
 	if params["application_name"] == "" {
 		params["application_name"] = "homeroom"
@@ -48,10 +59,14 @@ func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	params["lock_timeout"] = "10s"
 	params["statement_timeout"] = "60s"
 	params["idle_in_transaction_session_timeout"] = "60s"
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		// Else times are read in the zone of this process.
-		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
-		return nil
+}
+
+// ConnConfig returns how to connect to primary beside the pools, for a connection that is not lent out.
+func (p *Pools) ConnConfig() (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(p.primary.URL)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
-	return pgxpool.NewWithConfig(context.Background(), config)
+	configure(config)
+	return config, nil
 }

@@ -19,6 +19,9 @@ var profile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainNa
 // hosts are stored and compared: lower case, ASCII (IDNA), no port, no trailing dot. An IPv6
 // address keeps its brackets. Anything that is no host is InvalidInput.
 func NormaliseHost(host string) (string, error) {
+	if name, ok := plain(host); ok {
+		return name, nil
+	}
 	refused := fault.New(fault.InvalidInput, "This is no hostname.")
 	if len(host) > 1024 || !utf8.ValidString(host) { // longer than any name in any encoding; spares IDNA the work
 		return "", refused
@@ -38,6 +41,32 @@ func NormaliseHost(host string) (string, error) {
 		return "", refused.Because(err)
 	}
 	return ascii, nil
+}
+
+// plain returns a host without its port if it is in its one form otherwise, as nearly all are: the
+// rules of profile for lower-case ASCII, at a hundredth of the time.
+func plain(host string) (string, bool) {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && digits(host[i+1:]) {
+		host = host[:i]
+	}
+	if len(host) > 253 {
+		return "", false
+	}
+	start := 0 // of the label
+	for i := 0; i <= len(host); i++ {
+		if i < len(host) && host[i] != '.' {
+			if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || i == start) {
+				return "", false
+			}
+			continue
+		}
+		label := host[start:i]
+		if len(label) == 0 || len(label) > 63 || label[len(label)-1] == '-' || len(label) > 3 && label[2:4] == "--" { // xn-- and its like
+			return "", false
+		}
+		start = i + 1
+	}
+	return host, true
 }
 
 // withoutPort leaves brackets where they are: what they hold has to be an IPv6 address.

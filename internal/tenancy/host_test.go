@@ -62,6 +62,11 @@ func FuzzNormaliseHost(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, host string) {
 		got, err := NormaliseHost(host)
+		if quick, ok := plain(host); ok {
+			if ascii, err := profile.ToASCII(quick); err != nil || ascii != quick || withoutPort(host) != quick {
+				t.Errorf("%q: %q is no plain host: %q %v", host, quick, ascii, err)
+			}
+		}
 		if err != nil {
 			if got != "" || !fault.Is(err, fault.InvalidInput) {
 				t.Errorf("%q: %q %v", host, got, err)

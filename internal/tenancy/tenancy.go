@@ -4,14 +4,15 @@ package tenancy
 
 import (
 	"context"
-	"fmt"
+	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
-	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
@@ -22,12 +23,17 @@ import (
 // publicSchema holds the platform's own tables.
 const publicSchema = "public"
 
-// Registry finds schools and opens their schemas.
+// Registry finds schools and opens their schemas. While Run runs, it remembers them.
 type Registry struct {
-	db     *entpgx.DB // of primary
-	pools  *postgres.Pools
-	public *publicdb.Client
-	roles  bool
+	db       *entpgx.DB // of primary
+	pools    *postgres.Pools
+	public   *publicdb.Client
+	roles    bool
+	memory   *memory
+	hosts    *index
+	contacts *index
+	fences   sync.Map                        // of InTx: id -> chan struct{}, closed when its message is heard
+	listens  func() (*pgx.ConnConfig, error) // how the listener connects
 }
 
 // Options are how a registry works.
@@ -41,22 +47,43 @@ type Tenant struct {
 	Code string
 	Name string
 	DB   *tenantdb.Client // in the school's schema, and in no other
+
+	gate *gate
 }
 
 // New returns the registry of the schools in the databases of pools, and tells pools where databases
 // other than primary are.
 func New(pools *postgres.Pools, options Options) *Registry {
-	db := entpgx.New(pools.Database(postgres.Primary), entpgx.Options{Translate: postgres.Fault, MaxScopes: 256})
-	r := &Registry{db: db, pools: pools, public: publicdb.NewClient(publicdb.Driver(db.Driver(scope(publicSchema)))), roles: options.Roles}
+	return newRegistry(pools, pools.Database(postgres.Primary), pools.ConnConfig, options)
+}
+
+func newRegistry(pools *postgres.Pools, primary entpgx.Pool, listens func() (*pgx.ConnConfig, error), options Options) *Registry {
+	r := &Registry{
+		db:    entpgx.New(primary, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256}),
+		pools: pools, roles: options.Roles, listens: listens,
+		memory: &memory{schools: map[uuid.UUID]*schoolEntry{}},
+	}
+	r.public = publicdb.NewClient(publicdb.Driver(r.db.Driver(scope(publicSchema))))
+	r.hosts = newIndex(r.memory, hostIndex, r.query(byDomain), r.tenant)
+	r.contacts = newIndex(r.memory, contactIndex, r.query(byContact), r.tenant)
 	pools.Others((&addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}).find)
 	return r
 }
 
+// LimitSchools lets a school have at most so many requests at work at once (Tenant.Enter). It goes
+// before the first look-up.
+func (r *Registry) LimitSchools(most int) { r.memory.perSchool = most }
+
 // scope is what statements on a schema run under: its path alone, never public behind it.
 func scope(schema string) entpgx.Scope { return entpgx.Scope{SearchPath: postgres.Ident(schema)} }
 
-// Close lets go of the pools; whoever opened them closes them.
-func (r *Registry) Close() error { return r.db.Close() }
+// Close waits for look-ups that are under way and lets go of the pools; whoever opened them closes
+// them.
+func (r *Registry) Close() error {
+	r.hosts.asker.wait()
+	r.contacts.asker.wait()
+	return r.db.Close()
+}
 
 // Public returns the client of the platform's own tables.
 func (r *Registry) Public() *publicdb.Client { return r.public }
@@ -86,32 +113,31 @@ func (r *Registry) Schema(database, schema string) *tenantdb.Client {
 // deleted one, is UnknownHost; a school that is switched off is SchoolInactive; one that can't
 // serve for now is SchoolUnavailable.
 func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
-	unknown := fault.New(fault.UnknownHost, "No school is served on this host.")
 	name, err := NormaliseHost(host)
 	if err != nil {
-		return nil, unknown
+		return nil, unknownHost()
 	}
-	found, err := r.public.School.Query().Where(school.HasDomainsWith(domain.Domain(name))).Only(ctx)
-	if publicdb.IsNotFound(err) {
-		return nil, unknown
-	}
-	if err != nil {
-		return nil, fmt.Errorf("finding the school of a host: %w", err)
-	}
-	if err := servable(found); err != nil {
-		return nil, err
-	}
-	return &Tenant{ID: found.ID, Code: found.Code, Name: found.Name, DB: r.client(found)}, nil
+	return r.hosts.find(ctx, name)
 }
 
-func servable(s *publicdb.School) error {
-	switch {
-	case s.State == school.StateDeleted:
-		return fault.New(fault.UnknownHost, "No school is served on this host.")
-	case s.State != school.StateReady:
-		return &fault.Error{Kind: fault.SchoolUnavailable, Message: "The school can't be served at this moment.", RetryAfter: 10 * time.Second}
-	case !s.IsActive:
-		return fault.New(fault.SchoolInactive, "The school is switched off.")
+// ByContact returns the school of a WhatsApp contact, by phone number (E.164) or WhatsApp user id.
+// One that no school has, or a deleted one, is NotFound; else it fails as ByHost does.
+func (r *Registry) ByContact(ctx context.Context, contact string) (*Tenant, error) {
+	if len(contact) > 128 || strings.ContainsRune(contact, 0) || !utf8.ValidString(contact) { // none that the table can hold
+		return nil, unknownContact()
 	}
-	return nil
+	return r.contacts.find(ctx, contact)
+}
+
+// tenant opens a school, if it can be served; a deleted one is none.
+func (r *Registry) tenant(found row, g *gate) (*Tenant, error) {
+	switch {
+	case found.state == school.StateDeleted:
+		return nil, nil //nolint:nilnil // the index knows what to say of it
+	case found.state != school.StateReady:
+		return nil, &fault.Error{Kind: fault.SchoolUnavailable, Message: "The school can't be served at this moment.", RetryAfter: 10 * time.Second}
+	case !found.active:
+		return nil, fault.New(fault.SchoolInactive, "The school is switched off.")
+	}
+	return &Tenant{ID: found.id, Code: found.code, Name: found.name, DB: r.client(&found.placed), gate: g}, nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
+
+	"github.com/google/uuid"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
@@ -26,20 +29,52 @@ func (t *Tx) Schema(name string) *tenantdb.Client {
 	return tenantdb.NewClient(tenantdb.Driver(t.tx.In(scope(name))))
 }
 
-// InTx runs do in one transaction on primary. It commits if do returns nil, else nothing that do did
-// stays.
+// InTx runs do in one transaction on primary. It commits if do returns nil, else nothing that do did stays. When
+// it returns, this registry finds schools as the transaction left them; others do within moments.
 func (r *Registry) InTx(ctx context.Context, do func(*Tx) error) error {
-	return r.InTxAt(ctx, postgres.Primary, do)
+	tx, err := r.db.Begin(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if r.memory.trust.get() != trusted {
+		return finish(tx, func() error { return do(&Tx{tx}) })
+	}
+	id, heard := uuid.NewString(), make(chan struct{})
+	r.fences.Store(id, heard)
+	defer r.fences.Delete(id)
+	err = finish(tx, func() error {
+		if err := do(&Tx{tx}); err != nil {
+			return err
+		}
+		// Behind the messages of what it has changed: who hears this has heard those.
+		return tx.In(scope(publicSchema)).Exec(ctx, "SELECT pg_notify($1, $2)", []any{channel, "fence " + id}, nil)
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-heard:
+	case <-ctx.Done():
+	case <-time.After(fenceTime):
+	}
+	return nil
 }
 
 // InTxAt is InTx on a database, as DatabaseOf names it.
 func (r *Registry) InTxAt(ctx context.Context, database string, do func(*Tx) error) error {
+	if database == postgres.Primary {
+		return r.InTx(ctx, do)
+	}
 	tx, err := r.on(database).Begin(ctx, nil)
 	if err != nil {
 		return err
 	}
 	return finish(tx, func() error { return do(&Tx{tx}) })
 }
+
+// fenceTime bounds the wait for a message that comes within a millisecond, or with a lost connection
+// not at all.
+const fenceTime = 100 * time.Millisecond
 
 // InTx runs do in one transaction on a school's tables, like Registry.InTx.
 func InTx(ctx context.Context, db *tenantdb.Client, do func(*tenantdb.Client) error) error {

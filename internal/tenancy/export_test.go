@@ -1,0 +1,28 @@
+package tenancy
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"github.com/homeroom-sms/homeroom/internal/entpgx"
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// NewOver lets a test stand between a registry and its primary database.
+func NewOver(pools *postgres.Pools, primary entpgx.Pool, listens func() (*pgx.ConnConfig, error)) *Registry {
+	return newRegistry(pools, primary, listens, Options{Roles: true})
+}
+
+// Trusts lets a test wait until changes are heard, or are not.
+func (r *Registry) Trusts() bool { return r.memory.trust.get() == trusted }
+
+// CutOff lets a test wait until the database counts as gone.
+func (r *Registry) CutOff() bool { return r.memory.trust.get() == cutOff }
+
+// Remembered counts the hosts that lead somewhere and those that do not.
+func (r *Registry) Remembered() (known, unknown int) {
+	r.hosts.known.CleanUp()
+	r.hosts.unknown.CleanUp()
+	return r.hosts.known.EstimatedSize(), r.hosts.unknown.EstimatedSize()
+}
+
+const MostUnknown = mostUnknown
