@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,8 +60,14 @@ func TestPlacements(t *testing.T) {
 	p, ctx := newPlace(t), t.Context()
 	second, _ := testkit.SecondServer(t)
 	p.with(t, second)
+	// A login that may do no more than it needs to.
+	testkit.On(t, second.URL("postgres"), "CREATE ROLE limited LOGIN CREATEDB")
+	testkit.On(t, second.URL("postgres"), "CREATE DATABASE limited OWNER limited")
+	_, err := p.AddDatabase(ctx, platform.Shell, platform.NewDatabase{Name: "limited", DatabaseChange: platform.DatabaseChange{URL: strings.Replace(second.URL("limited"), "postgres@", "limited@", 1), IsActive: true}})
+	must(t, err)
 	for code, n := range map[string]platform.NewSchool{
 		"here": {}, "there": {Database: "north"}, "own": {Database: "north", Isolation: "database"}, "taken": {Database: "alone", Isolation: "database"},
+		"limited": {Database: "limited"}, "limited-own": {Database: "limited", Isolation: "database"},
 		"own-" + uuid.NewString()[:13]: {Isolation: "database"},
 	} {
 		n.Name, n.Code = "New", code
@@ -81,7 +88,7 @@ func TestPlacements(t *testing.T) {
 		}
 		must(t, p.Purge(ctx, platform.Shell, row.ID, code))
 	}
-	for _, url := range []string{p.url, second.URL("north"), second.URL("alone")} {
+	for _, url := range []string{p.url, second.URL("north"), second.URL("alone"), second.URL("limited")} {
 		if left := list(t, url, schemas); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
