@@ -152,6 +152,40 @@ func TestFailedPlacementLeavesNothing(t *testing.T) {
 	}
 }
 
+// A server that stops in the middle of a creation leaves a claim, which takes no changes and which
+// Recover clears up once the server is back.
+func TestServerStopsWhileCreating(t *testing.T) {
+	t.Parallel()
+	p, ctx := newPlace(t), t.Context()
+	second, again := testkit.SecondServer(t)
+	p.with(t, second)
+	before := p.query(t, left)
+	for _, isolation := range []string{"schema", "database"} {
+		_, err := p.Create(ctx, platform.Shell, platform.NewSchool{Name: "New", Code: "new", Database: "north", Isolation: isolation, Fill: func(tx *tenancy.Tx, row *publicdb.School) error {
+			return errors.Join(addStudent(ctx, tx, row), second.Close())
+		}})
+		if err == nil {
+			t.Fatal("it was created")
+		}
+		row, err := p.SchoolByCode(ctx, "new")
+		must(t, err)
+		purged, recovered := p.Purge(ctx, platform.Shell, row.ID, "new"), p.Recover(ctx)
+		if row.State != "provisioning" || purged == nil || !fault.Is(recovered, fault.DatabaseUnavailable) {
+			t.Errorf("%s: %s, purged: %v, recovered: %v", isolation, row.State, purged, recovered)
+		}
+		if err := p.Delete(ctx, platform.Shell, row.ID, func(*publicdb.School) error { return nil }); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: deleted while it is made: %v", isolation, err)
+		}
+		second = again()
+		time.Sleep(1100 * time.Millisecond) // a database that failed is left alone for a second
+		must(t, p.Recover(ctx))
+		found := append(list(t, second.URL("north"), schemas), list(t, second.URL("north"), databases)...)
+		if after := p.query(t, left); len(found) > 0 || !slices.Equal(after, before) {
+			t.Errorf("%s: left behind: %v %v", isolation, found, after)
+		}
+	}
+}
+
 // TestCapacity holds that no more schools come than a database takes, also when they come at once.
 func TestCapacity(t *testing.T) {
 	t.Parallel()
