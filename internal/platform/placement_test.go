@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,8 +60,14 @@ func TestPlacements(t *testing.T) {
 	p, ctx := newPlace(t), t.Context()
 	second, _ := testkit.SecondServer(t)
 	p.with(t, second)
+	// A login that may do no more than it needs to.
+	testkit.On(t, second.URL("postgres"), "CREATE ROLE limited LOGIN CREATEDB")
+	testkit.On(t, second.URL("postgres"), "CREATE DATABASE limited OWNER limited")
+	_, err := p.AddDatabase(ctx, platform.Shell, platform.NewDatabase{Name: "limited", DatabaseChange: platform.DatabaseChange{URL: strings.Replace(second.URL("limited"), "postgres@", "limited@", 1), IsActive: true}})
+	must(t, err)
 	for code, n := range map[string]platform.NewSchool{
 		"here": {}, "there": {Database: "north"}, "own": {Database: "north", Isolation: "database"}, "taken": {Database: "alone", Isolation: "database"},
+		"limited": {Database: "limited"}, "limited-own": {Database: "limited", Isolation: "database"},
 		"own-" + uuid.NewString()[:13]: {Isolation: "database"},
 	} {
 		n.Name, n.Code = "New", code
@@ -81,7 +88,7 @@ func TestPlacements(t *testing.T) {
 		}
 		must(t, p.Purge(ctx, platform.Shell, row.ID, code))
 	}
-	for _, url := range []string{p.url, second.URL("north"), second.URL("alone")} {
+	for _, url := range []string{p.url, second.URL("north"), second.URL("alone"), second.URL("limited")} {
 		if left := list(t, url, schemas); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
@@ -141,6 +148,40 @@ func TestFailedPlacementLeavesNothing(t *testing.T) {
 		}
 		if there := append(list(t, second.URL("north"), schemas), list(t, second.URL("postgres"), databases)...); !slices.Equal(there, []string{"school_strangers", "school_strangers"}) {
 			t.Errorf("%s: on the second server: %v", name, there)
+		}
+	}
+}
+
+// A server that stops in the middle of a creation leaves a claim, which takes no changes and which
+// Recover clears up once the server is back.
+func TestServerStopsWhileCreating(t *testing.T) {
+	t.Parallel()
+	p, ctx := newPlace(t), t.Context()
+	second, again := testkit.SecondServer(t)
+	p.with(t, second)
+	before := p.query(t, left)
+	for _, isolation := range []string{"schema", "database"} {
+		_, err := p.Create(ctx, platform.Shell, platform.NewSchool{Name: "New", Code: "new", Database: "north", Isolation: isolation, Fill: func(tx *tenancy.Tx, row *publicdb.School) error {
+			return errors.Join(addStudent(ctx, tx, row), second.Close())
+		}})
+		if err == nil {
+			t.Fatal("it was created")
+		}
+		row, err := p.SchoolByCode(ctx, "new")
+		must(t, err)
+		purged, recovered := p.Purge(ctx, platform.Shell, row.ID, "new"), p.Recover(ctx)
+		if row.State != "provisioning" || purged == nil || !fault.Is(recovered, fault.DatabaseUnavailable) {
+			t.Errorf("%s: %s, purged: %v, recovered: %v", isolation, row.State, purged, recovered)
+		}
+		if err := p.Delete(ctx, platform.Shell, row.ID, func(*publicdb.School) error { return nil }); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: deleted while it is made: %v", isolation, err)
+		}
+		second = again()
+		time.Sleep(1100 * time.Millisecond) // a database that failed is left alone for a second
+		must(t, p.Recover(ctx))
+		found := append(list(t, second.URL("north"), schemas), list(t, second.URL("north"), databases)...)
+		if after := p.query(t, left); len(found) > 0 || !slices.Equal(after, before) {
+			t.Errorf("%s: left behind: %v %v", isolation, found, after)
 		}
 	}
 }

@@ -1,0 +1,61 @@
+package postgres_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+func TestAddress(t *testing.T) {
+	path, secret := filepath.Join(t.TempDir(), "password"), `p@ss/w:rd%41 ?&#ü`
+	must(t, os.WriteFile(path, []byte(secret+"\n"), 0o600))
+	t.Setenv("HOMEROOM_TEST_PASSWORD", secret)
+	for _, ref := range []string{"env:HOMEROOM_TEST_PASSWORD", "file:" + path} {
+		for own, want := range map[string]string{"": "schools", "school_elm": "school_elm"} {
+			r := postgres.Registration{URL: "postgres://homeroom@db.example:5433/schools?sslmode=disable&application_name=x", PasswordRef: ref}
+			if faults := r.Check(); faults != nil {
+				t.Fatal(faults)
+			}
+			address, err := r.Address(own)
+			must(t, err)
+			config, err := pgx.ParseConfig(address)
+			must(t, err)
+			if config.Password != secret || config.User != "homeroom" || config.Database != want || config.Host != "db.example" || config.Port != 5433 {
+				t.Errorf("%s %s: %s", ref, own, address)
+			}
+		}
+	}
+	dedicated := postgres.Registration{URL: "postgres://homeroom@db.example/alone", Dedicated: true}
+	if address, err := dedicated.Address("school_elm"); err != nil || address != dedicated.URL {
+		t.Error(address, err)
+	}
+	gone := postgres.Registration{URL: "postgres://homeroom@db.example/alone", PasswordRef: "env:HOMEROOM_TEST_GONE"}
+	if address, err := gone.Address(""); err == nil || address != "" {
+		t.Error("without its password it has an address")
+	}
+}
+
+func TestCheckedRegistration(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"", "x", "postgres:", "postgres://", "postgres://h", "postgres://h/", "postgres://h/a/b", "mysql://h/d", "http://h/d", "host=h dbname=d", "postgres://h/d\x00", "postgres://%zz/d", "postgres://h:port/d",
+		"postgres://u:hunter2@h/d", "postgres://u:@h/d", "postgres://h/d?password=hunter2", "postgres://h/d?sslpassword=hunter2", "postgres://h/d?passfile=hunter2", "postgres://h/d?service=x", "postgres://h/d?pass%77ord=hunter2",
+		"postgres://h/d?sslmode=maybe", "postgres://h/d?pool_max_conns=many",
+	} {
+		faults := postgres.Registration{URL: url}.Check()
+		if len(faults) != 1 || faults[0].Location != "url" || strings.Contains(faults[0].Message, "hunter2") {
+			t.Errorf("%q: %v", url, faults)
+		}
+	}
+	for _, ref := range []string{"hunter2", "env", "env:", "file:", "file:/no/such/file", "env:HOMEROOM_NO_SUCH", "vault:x", ":"} {
+		faults := postgres.Registration{URL: "postgres://u@h/d", PasswordRef: ref}.Check()
+		if len(faults) != 1 || faults[0].Location != "password_ref" || strings.Contains(faults[0].Message, "hunter2") {
+			t.Errorf("%q: %v", ref, faults)
+		}
+	}
+}
