@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,8 +53,15 @@ type readiness struct {
 	SystemKey   string `json:"system_key,omitempty"`
 }
 
+// gcPercent lets the heap, which is small here, grow fivefold between collections: at Go's 100 they
+// cost a tenth of the service's CPU. GOGC, if set, decides.
+const gcPercent = 400
+
 // serve answers requests until the context ends. announce is told the URL once they are answered.
 func serve(c *console, p *place, service config.Service, systemKey string, announce func(url string)) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	log := logger(c.stderr, p.checked)
 	tokens, err := signer(p.checked.SigningKey, log)
 	if err != nil {

@@ -346,6 +346,10 @@ func (_q *DatabaseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Dat
 		nodes = append(nodes, node)
 		return node.assignValues(columns, values)
 	}
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = database.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}
@@ -363,6 +367,10 @@ func (_q *DatabaseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Dat
 
 func (_q *DatabaseQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = database.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}

@@ -386,6 +386,10 @@ func (_q *SchoolSetupQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = schoolsetup.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}
@@ -439,6 +443,10 @@ func (_q *SchoolSetupQuery) loadSchool(ctx context.Context, query *SchoolQuery, 
 
 func (_q *SchoolSetupQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = schoolsetup.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}

@@ -387,6 +387,10 @@ func (_q *AcademicYearQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = academicyear.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}
@@ -442,6 +446,10 @@ func (_q *AcademicYearQuery) loadTerms(ctx context.Context, query *TermQuery, no
 
 func (_q *AcademicYearQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = academicyear.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}

@@ -424,6 +424,10 @@ func (_q *AssessmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*A
 		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = assessment.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}
@@ -514,6 +518,10 @@ func (_q *AssessmentQuery) loadResults(ctx context.Context, query *ResultQuery, 
 
 func (_q *AssessmentQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = assessment.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}

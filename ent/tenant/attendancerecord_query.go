@@ -423,6 +423,10 @@ func (_q *AttendanceRecordQuery) sqlAll(ctx context.Context, hooks ...queryHook)
 		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = attendancerecord.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}
@@ -514,6 +518,10 @@ func (_q *AttendanceRecordQuery) loadClass(ctx context.Context, query *ClassQuer
 
 func (_q *AttendanceRecordQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = attendancerecord.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}

@@ -387,6 +387,10 @@ func (_q *SubjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Subj
 		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = subject.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}
@@ -445,6 +449,10 @@ func (_q *SubjectQuery) loadClasses(ctx context.Context, query *ClassQuery, node
 
 func (_q *SubjectQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
+	if _q.path == nil && len(_q.ctx.Fields) == 0 {
+		_spec.Node.Columns = subject.QualifiedColumns()
+	}
+
 	if len(_q.modifiers) > 0 {
 		_spec.Modifiers = _q.modifiers
 	}

@@ -20,23 +20,22 @@ func (t *turns) dial(ctx context.Context, network, address string) (net.Conn, er
 // count wraps a connection so that its round trips are counted.
 func (t *turns) count(conn net.Conn) net.Conn { return &turning{Conn: conn, turns: t} }
 
-// turning is a connection; pgx has one goroutine at a time at it.
+// turning is a connection.
 type turning struct {
 	net.Conn
 	turns *turns
-	wrote bool
+	wrote atomic.Bool // pgx may read from another goroutine while a write is slow
 }
 
 // Write notes that an answer is to come.
 func (c *turning) Write(p []byte) (int, error) {
-	c.wrote = true
+	c.wrote.Store(true)
 	return c.Conn.Write(p)
 }
 
 // Read counts the answer.
 func (c *turning) Read(p []byte) (int, error) {
-	if c.wrote {
-		c.wrote = false
+	if c.wrote.Swap(false) {
 		c.turns.n.Add(1)
 	}
 	return c.Conn.Read(p)

@@ -41,6 +41,14 @@ func (c creation) elsewhere(ctx context.Context) error {
 		if err := command(ctx, conn, "SELECT pg_advisory_lock("+lockOf(c.id)+")"); err != nil {
 			return err
 		}
+		// Logins differ from server to server: one that can't make roles has schools without.
+		var mayMakeRoles bool
+		if err := ask(ctx, conn, "SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user", nil, &mayMakeRoles); err != nil {
+			return err
+		}
+		if !mayMakeRoles {
+			c.role = ""
+		}
 		var row *publicdb.School
 		var own bool
 		err := c.inTx(ctx, func(tx *publicdb.Client) (err error) {

@@ -64,7 +64,10 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 		return nil, blameCode(byCode, invalid(faults))
 	}
 	n.Domains = domains
-	c := creation{p, by, n, mixin.NewID(), byCode}
+	c := creation{Platform: p, by: by, n: n, id: mixin.NewID(), byCode: byCode}
+	if p.settings.TenantRoles {
+		c.role = fleet.RoleName(n.SchemaName, c.id)
+	}
 	create := c.here
 	if n.Database != postgres.Primary || n.Isolation != string(school.IsolationSchema) {
 		create = c.elsewhere
@@ -89,6 +92,7 @@ type creation struct {
 	n      NewSchool
 	id     uuid.UUID
 	byCode bool
+	role   string // of the school in PostgreSQL; "" for none
 }
 
 // here creates on the primary database.
@@ -131,11 +135,7 @@ func dropSchemaScript(row *publicdb.School) string {
 // rows writes what the platform's tables hold of the school.
 func (c creation) rows(ctx context.Context, tx *publicdb.Client, state school.State) (*publicdb.School, error) {
 	n := c.n
-	role := ""
-	if c.settings.TenantRoles {
-		role = fleet.RoleName(n.SchemaName, c.id)
-	}
-	row, err := tx.School.Create().SetID(c.id).SetRoleName(role).SetName(n.Name).SetCode(n.Code).SetSchemaName(n.SchemaName).
+	row, err := tx.School.Create().SetID(c.id).SetRoleName(c.role).SetName(n.Name).SetCode(n.Code).SetSchemaName(n.SchemaName).
 		SetIsolation(school.Isolation(n.Isolation)).SetDatabase(n.Database).
 		SetState(state).SetSchemaVersion(c.tenant.Version()).Save(ctx)
 	if err != nil {

@@ -119,3 +119,16 @@ func newTenantStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, TenantTable, TenantColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"domains\".\"id\"",
+	"\"domains\".\"created_at\"",
+	"\"domains\".\"updated_at\"",
+	"\"domains\".\"domain\"",
+	"\"domains\".\"tenant_id\"",
+	"\"domains\".\"is_primary\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -342,3 +342,24 @@ func newWhatsappContactsStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, WhatsappContactsTable, WhatsappContactsColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"clients\".\"id\"",
+	"\"clients\".\"created_at\"",
+	"\"clients\".\"updated_at\"",
+	"\"clients\".\"name\"",
+	"\"clients\".\"code\"",
+	"\"clients\".\"schema_name\"",
+	"\"clients\".\"setup_progress\"",
+	"\"clients\".\"is_active\"",
+	"\"clients\".\"state\"",
+	"\"clients\".\"isolation\"",
+	"\"clients\".\"database\"",
+	"\"clients\".\"schema_version\"",
+	"\"clients\".\"role_name\"",
+	"\"clients\".\"deleted_at\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -112,3 +112,16 @@ func newSchoolStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2O, true, SchoolTable, SchoolColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"school_setups\".\"id\"",
+	"\"school_setups\".\"created_at\"",
+	"\"school_setups\".\"updated_at\"",
+	"\"school_setups\".\"school_id\"",
+	"\"school_setups\".\"steps\"",
+	"\"school_setups\".\"contacted_by\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -214,3 +214,20 @@ func newResultsStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, ResultsTable, ResultsColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"assessments\".\"id\"",
+	"\"assessments\".\"created_at\"",
+	"\"assessments\".\"updated_at\"",
+	"\"assessments\".\"source_id\"",
+	"\"assessments\".\"class_id\"",
+	"\"assessments\".\"name\"",
+	"\"assessments\".\"kind\"",
+	"\"assessments\".\"max_score\"",
+	"\"assessments\".\"weight\"",
+	"\"assessments\".\"held_on\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

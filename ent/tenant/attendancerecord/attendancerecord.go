@@ -192,3 +192,19 @@ func newClassStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, ClassTable, ClassColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"attendance_records\".\"id\"",
+	"\"attendance_records\".\"created_at\"",
+	"\"attendance_records\".\"updated_at\"",
+	"\"attendance_records\".\"source_id\"",
+	"\"attendance_records\".\"student_id\"",
+	"\"attendance_records\".\"class_id\"",
+	"\"attendance_records\".\"date\"",
+	"\"attendance_records\".\"status\"",
+	"\"attendance_records\".\"note\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

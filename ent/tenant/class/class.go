@@ -310,3 +310,21 @@ func newAssessmentsStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, AssessmentsTable, AssessmentsColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"classes\".\"id\"",
+	"\"classes\".\"created_at\"",
+	"\"classes\".\"updated_at\"",
+	"\"classes\".\"source_id\"",
+	"\"classes\".\"name\"",
+	"\"classes\".\"subject_id\"",
+	"\"classes\".\"term_id\"",
+	"\"classes\".\"grade_level\"",
+	"\"classes\".\"period\"",
+	"\"classes\".\"room\"",
+	"\"classes\".\"capacity\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

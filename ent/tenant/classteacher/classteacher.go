@@ -142,3 +142,16 @@ func newStaffStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, StaffTable, StaffColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"class_teachers\".\"id\"",
+	"\"class_teachers\".\"created_at\"",
+	"\"class_teachers\".\"updated_at\"",
+	"\"class_teachers\".\"class_id\"",
+	"\"class_teachers\".\"staff_id\"",
+	"\"class_teachers\".\"position\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -192,3 +192,19 @@ func newClassStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, ClassTable, ClassColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"enrollments\".\"id\"",
+	"\"enrollments\".\"created_at\"",
+	"\"enrollments\".\"updated_at\"",
+	"\"enrollments\".\"source_id\"",
+	"\"enrollments\".\"student_id\"",
+	"\"enrollments\".\"class_id\"",
+	"\"enrollments\".\"status\"",
+	"\"enrollments\".\"enrolled_on\"",
+	"\"enrollments\".\"ended_on\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

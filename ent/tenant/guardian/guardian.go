@@ -178,3 +178,18 @@ func newUsersStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, UsersTable, UsersColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"guardians\".\"id\"",
+	"\"guardians\".\"created_at\"",
+	"\"guardians\".\"updated_at\"",
+	"\"guardians\".\"source_id\"",
+	"\"guardians\".\"full_name\"",
+	"\"guardians\".\"email\"",
+	"\"guardians\".\"phone\"",
+	"\"guardians\".\"address\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -170,3 +170,19 @@ func newStudentStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, StudentTable, StudentColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"results\".\"id\"",
+	"\"results\".\"created_at\"",
+	"\"results\".\"updated_at\"",
+	"\"results\".\"source_id\"",
+	"\"results\".\"assessment_id\"",
+	"\"results\".\"student_id\"",
+	"\"results\".\"score\"",
+	"\"results\".\"grade\"",
+	"\"results\".\"comment\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

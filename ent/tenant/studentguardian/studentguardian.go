@@ -150,3 +150,17 @@ func newGuardianStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, GuardianTable, GuardianColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"student_guardians\".\"id\"",
+	"\"student_guardians\".\"created_at\"",
+	"\"student_guardians\".\"updated_at\"",
+	"\"student_guardians\".\"student_id\"",
+	"\"student_guardians\".\"guardian_id\"",
+	"\"student_guardians\".\"relationship\"",
+	"\"student_guardians\".\"is_primary\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -138,3 +138,17 @@ func newClassesStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, ClassesTable, ClassesColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"subjects\".\"id\"",
+	"\"subjects\".\"created_at\"",
+	"\"subjects\".\"updated_at\"",
+	"\"subjects\".\"source_id\"",
+	"\"subjects\".\"code\"",
+	"\"subjects\".\"name\"",
+	"\"subjects\".\"description\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

@@ -165,3 +165,18 @@ func newClassesStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, ClassesTable, ClassesColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"terms\".\"id\"",
+	"\"terms\".\"created_at\"",
+	"\"terms\".\"updated_at\"",
+	"\"terms\".\"source_id\"",
+	"\"terms\".\"academic_year_id\"",
+	"\"terms\".\"name\"",
+	"\"terms\".\"starts_on\"",
+	"\"terms\".\"ends_on\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }

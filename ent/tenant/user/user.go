@@ -242,3 +242,22 @@ func newStudentStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, StudentTable, StudentColumn),
 	)
 }
+
+// qualified are the columns as a statement names them.
+var qualified = []string{
+	"\"users\".\"id\"",
+	"\"users\".\"created_at\"",
+	"\"users\".\"updated_at\"",
+	"\"users\".\"email\"",
+	"\"users\".\"full_name\"",
+	"\"users\".\"role\"",
+	"\"users\".\"is_active\"",
+	"\"users\".\"password_hash\"",
+	"\"users\".\"staff_id\"",
+	"\"users\".\"guardian_id\"",
+	"\"users\".\"student_id\"",
+	"\"users\".\"last_login_at\"",
+}
+
+// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
+func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
