@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,6 +38,8 @@ func newProduct(ctx context.Context, url, name string, schools []school) (side, 
 	}
 	pools.Wrap = t.count
 	p := &product{registry: tenancy.New(pools, tenancy.Options{Roles: true})}
+	debug.SetGCPercent(400)                 // as the service does
+	go func() { _ = p.registry.Run(ctx) }() // to its end, as the process
 	for _, s := range schools {
 		tenant, err := p.registry.ByHost(ctx, s.Host)
 		if err != nil {
