@@ -95,7 +95,7 @@ func newHammer(tb testing.TB, url, through, defaultPath string, options entpgx.O
 	config, err := pgxpool.ParseConfig(through)
 	must(tb, err)
 	config.MaxConns = int32(*hammerPool)
-	if !options.Unnamed { // a pooler takes no parameters, and the server's own default is as empty
+	if through == url { // a pooler takes no parameters, and the server's own default is as empty
 		config.ConnConfig.RuntimeParams["search_path"] = defaultPath
 	}
 	h.pool, err = pgxpool.NewWithConfig(context.Background(), config)

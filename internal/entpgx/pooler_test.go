@@ -93,11 +93,11 @@ func TestPooled(t *testing.T) {
 	}
 }
 
-// TestHammerPooled is the hammer with PgBouncer in between.
+// TestHammerPooled is the hammer with PgBouncer in between, which nobody has told the driver of.
 func TestHammerPooled(t *testing.T) {
 	t.Parallel()
 	server := ground(t)
-	h := newHammer(t, server, bouncer(t, server), "", entpgx.Options{Unnamed: true, MaxScopes: 25})
+	h := newHammer(t, server, bouncer(t, server), "", entpgx.Options{MaxScopes: 25})
 	h.fall(t, *hammerFor)
 	h.mustHold(t)
 }

@@ -128,7 +128,7 @@ func (c *call) send(ctx context.Context) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.db.options.Unnamed || len(c.sql) > maxNamedSQL {
+	if c.session.unnamed || len(c.sql) > maxNamedSQL {
 		return c.batch(ctx, nil, func(b *pgconn.Batch) { b.ExecParams(c.sql, values, sh.paramOIDs, formats, sh.formats) })
 	}
 	return c.prepareAndRun(ctx, sh, values, formats)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,6 +29,7 @@ const (
 
 // session is what a connection has prepared. It goes with the connection.
 type session struct {
+	unnamed                 bool // nothing is prepared by name
 	scope, scopeRole, begin *pgconn.StatementDescription
 	statements              map[statementKey]*list.Element
 	recent                  list.List // of *statement, the last used in front
@@ -61,7 +63,10 @@ func (db *DB) sessionOf(ctx context.Context, conn *pgxpool.Conn) (*session, erro
 		scopeRole: &pgconn.StatementDescription{SQL: pathRoleSQL, ParamOIDs: []uint32{pgtype.TextOID, pgtype.TextOID}},
 		begin:     &pgconn.StatementDescription{SQL: beginSQL},
 	}
-	if !db.options.Unnamed {
+	if err := s.meet(ctx, conn.Conn(), db.options.Unnamed); err != nil {
+		return nil, err
+	}
+	if !s.unnamed {
 		if err := s.prepare(ctx, pg); err != nil {
 			// Some of the names may be taken now, and then it would fail here for ever.
 			_ = conn.Conn().Close(ctx)
@@ -70,6 +75,14 @@ func (db *DB) sessionOf(ctx context.Context, conn *pgxpool.Conn) (*session, erro
 	}
 	pg.CustomData()[sessionName] = s
 	return s, nil
+}
+
+// meet finds out whether statements may bear names: not behind a pooler.
+func (s *session) meet(ctx context.Context, conn *pgx.Conn, unnamed bool) (err error) {
+	if s.unnamed = unnamed; !unnamed {
+		s.unnamed, err = Pooled(ctx, conn)
+	}
+	return err
 }
 
 // prepare names the statements that come before others, in one round trip.

@@ -47,15 +47,24 @@ func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 }
 
 // configure says what holds for every connection. Its own search_path is empty: a statement that says
-// no school finds no table.
+// no school finds no table. Behind a pooler in transaction mode, which ?pool_mode=transaction in the
+// URL announces, that and the time-outs must be set on the login (ALTER ROLE ... SET).
 func configure(config *pgx.ConnConfig) {
 	config.ConnectTimeout = acquireTimeout
 	params := config.RuntimeParams
-	params["search_path"] = ""
+	transactions := params["pool_mode"] == "transaction"
+	delete(params, "pool_mode") // it is for us
 	if params["application_name"] == "" {
 		params["application_name"] = "homeroom"
 	}
 	params["timezone"] = "UTC"
+	if transactions {
+		// A pooler in transaction mode lends a connection that others have used: it refuses settings for
+		// it, and knows no statements by name.
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+		return
+	}
+	params["search_path"] = ""
 	params["lock_timeout"] = "10s"
 	params["statement_timeout"] = "60s"
 	params["idle_in_transaction_session_timeout"] = "60s"
