@@ -123,7 +123,7 @@ func checkPooler(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ direct
 	var pid uint32
 	err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
 	if pid != conn.PgConn().PID() {
-		return "a pooler is in front: it must not be in transaction mode, and changes to schools can't be heard through it", err == nil, err
+		return "a pooler is in front: statements bear no names, and schools are read anew each time for want of a connection to hear of their changes", err == nil, err
 	}
 	return "none in front", true, err
 }

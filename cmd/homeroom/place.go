@@ -73,7 +73,7 @@ func (s *server) createDatabase(ctx context.Context) error {
 }
 
 func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := postgres.Connect(ctx, url)
 	if err != nil {
 		return postgres.Fault(err)
 	}

@@ -119,7 +119,7 @@ func onPlace(ctx context.Context, primary *pgx.Conn, t target, each func(*pgx.Co
 	}
 	connect, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	conn, err := pgx.Connect(connect, address)
+	conn, err := postgres.Connect(connect, address)
 	if err != nil {
 		return each(nil, postgres.Fault(err))
 	}

@@ -46,22 +46,40 @@ func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(context.Background(), config)
 }
 
-// configure says what holds for every connection. Its own search_path is empty: a statement that says
-// no school finds no table. Behind a pooler in transaction mode, which ?pool_mode=transaction in the
-// URL announces, that and the time-outs must be set on the login (ALTER ROLE ... SET).
+// adapt takes ?pool_mode=transaction out of the settings, which announces a pooler in that mode, and
+// reports whether it was there. Such a pooler knows no statements by name.
+func adapt(config *pgx.ConnConfig) (transactions bool) {
+	mode := config.RuntimeParams["pool_mode"]
+	delete(config.RuntimeParams, "pool_mode")
+	if mode != "transaction" {
+		return false
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return true
+}
+
+// Connect opens a connection of its own to the database at url, for work beside the pools.
+func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	adapt(config)
+	return pgx.ConnectConfig(ctx, config)
+}
+
+// configure says what holds for every connection of the pools. Its own search_path is empty: a
+// statement that says no school finds no table. A pooler in transaction mode refuses such settings:
+// there they must be the login's (ALTER ROLE ... SET).
 func configure(config *pgx.ConnConfig) {
 	config.ConnectTimeout = acquireTimeout
 	params := config.RuntimeParams
-	transactions := params["pool_mode"] == "transaction"
-	delete(params, "pool_mode") // it is for us
+	transactions := adapt(config)
 	if params["application_name"] == "" {
 		params["application_name"] = "homeroom"
 	}
 	params["timezone"] = "UTC"
 	if transactions {
-		// A pooler in transaction mode lends a connection that others have used: it refuses settings for
-		// it, and knows no statements by name.
-		config.DefaultQueryExecMode = pgx.QueryExecModeExec
 		return
 	}
 	params["search_path"] = ""
