@@ -10,12 +10,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/homeroom-sms/homeroom/internal/testkit"
 )
 
 // A first look, and a second: everything that was there is there again, also after a kill -9.
 func TestDev(t *testing.T) {
 	t.Parallel()
-	dir := passable(t)
+	dir := testkit.TempDir(t)
 	data := filepath.Join(dir, ".homeroom", "postgres", "data")
 	first := start(t, program(t, dir, "dev"))
 	if status, _ := first.get(t, "localhost", "", "/readyz"); status != http.StatusOK {
@@ -61,19 +63,6 @@ func TestDev(t *testing.T) {
 	}
 }
 
-// passable is a folder that the account of PostgreSQL can enter: those of a test are their owner's
-// alone, and as root that is another account.
-func passable(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // waitForNoServer waits until the private PostgreSQL has stopped: it takes its pid file away last.
 func waitForNoServer(t *testing.T, data string) {
 	t.Helper()
@@ -87,7 +76,7 @@ func waitForNoServer(t *testing.T, data string) {
 
 func TestMissingPostgres(t *testing.T) {
 	t.Parallel()
-	cmd := program(t, passable(t), "dev", "--postgres-bin", t.TempDir())
+	cmd := program(t, testkit.TempDir(t), "dev", "--postgres-bin", t.TempDir())
 	finish(t, cmd).expect(t, exitNotReady, "install")
 }
 

@@ -192,7 +192,7 @@ func dropLeftovers(tb testing.TB, admin *pgx.Conn) {
 // To start it again, call the function.
 func SecondServer(tb testing.TB) (second *embedded.Server, again func() *embedded.Server) {
 	tb.Helper()
-	dir := tb.TempDir()
+	dir := TempDir(tb)
 	again = func() *embedded.Server {
 		s, err := embedded.Start(context.Background(), embedded.Options{Dir: dir, Volatile: true})
 		must(tb, err)
@@ -238,4 +238,15 @@ func School(tb testing.TB) *tenantdb.Client {
 	_, err := registry.Public().ExecContext(ctx, Tenant(tb).CreateScript("school_test"))
 	must(tb, err)
 	return registry.Schema(postgres.Primary, "school_test")
+}
+
+// TempDir returns a folder for a private PostgreSQL, removed with the test: one that the server's
+// account can enter, which as root is another than the test's.
+func TempDir(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		must(tb, os.Chmod(d, 0o755))
+	}
+	return dir
 }
