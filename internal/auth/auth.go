@@ -97,8 +97,3 @@ func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time
 	}
 	return Principal{Name: "api-key:" + id.String(), Role: key.Role.String()}, nil
 }
-
-// KeyRoles are the roles an API key may have.
-func KeyRoles() []string {
-	return []string{string(apikey.RoleOwner), string(apikey.RoleOperator), string(apikey.RoleViewer)}
-}
