@@ -32,7 +32,7 @@ type product struct {
 
 func newProduct(ctx context.Context, url, name string, schools []school) (side, error) {
 	var t turns
-	pools, err := postgres.NewPools(url+"&application_name="+name, workers)
+	pools, err := postgres.NewPools(url+"&application_name="+name, 20) // as the service does unless it is told otherwise
 	if err != nil {
 		return side{}, err
 	}

@@ -36,22 +36,22 @@ type Options struct {
 	MaxScopes int
 }
 
-// Pool is where connections come from: a pgxpool.Pool, or what stands in front of one.
+// Pool is where connections come from.
 type Pool interface {
-	Acquire(ctx context.Context) (*pgxpool.Conn, error)
+	// Acquire returns a connection for work under a search_path ("" if that isn't known yet). One that
+	// has worked there before is worth more: it knows the tables and has the statements prepared.
+	Acquire(ctx context.Context, searchPath string) (*pgxpool.Conn, error)
+	// Release takes back a connection, which may be closed.
+	Release(conn *pgxpool.Conn)
 }
-
-// counter is a Pool that wants to know when a connection that it gave is given back or ended.
-type counter interface{ Released() }
 
 // DB runs statements on the connections of a pool.
 type DB struct {
-	pool     Pool
-	options  Options
-	released func()
-	shapes   *shapes
-	facade   *sql.DB
-	path     string // the statement that sets a scope without a role
+	pool    Pool
+	options Options
+	shapes  *shapes
+	facade  *sql.DB
+	path    string // the statement that sets a scope without a role
 }
 
 // New returns a DB over pool, which stays the caller's to close.
@@ -63,18 +63,14 @@ func New(pool Pool, options Options) *DB {
 		}
 		return translate(err)
 	}
-	db := &DB{options: options, shapes: &shapes{}, facade: sql.OpenDB(facade{}), path: pathSQL}
-	return db.On(pool)
+	return &DB{pool: pool, options: options, shapes: &shapes{}, facade: sql.OpenDB(facade{}), path: pathSQL}
 }
 
 // On returns a DB over another pool that shares with this one what was learned of statements. It is
 // cheap, and ends with this one.
 func (db *DB) On(pool Pool) *DB {
 	other := *db
-	other.pool, other.released = pool, func() {}
-	if counter, ok := pool.(counter); ok {
-		other.released = counter.Released
-	}
+	other.pool = pool
 	return &other
 }
 
@@ -104,7 +100,7 @@ func (d *Driver) Tx(ctx context.Context) (dialect.Tx, error) { return d.BeginTx(
 // BeginTx begins a transaction in the scope, with options. It takes a connection and the server
 // hears of it with the first statement. When ctx ends, the transaction is rolled back.
 func (d *Driver) BeginTx(ctx context.Context, options *sql.TxOptions) (dialect.Tx, error) {
-	t, err := d.db.Begin(ctx, options)
+	t, err := d.db.beginIn(ctx, d.scope, options)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +122,7 @@ func (d *Driver) ExecContext(ctx context.Context, query string, args ...any) (sq
 	if len(args) > 0 {
 		return drain(d.run(ctx, query, args))
 	}
-	t, err := d.db.Begin(ctx, nil)
+	t, err := d.db.beginIn(ctx, d.scope, nil)
 	if err != nil {
 		return nil, err
 	}

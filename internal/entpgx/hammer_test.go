@@ -100,7 +100,7 @@ func newHammer(tb testing.TB, url, through, defaultPath string, options entpgx.O
 	}
 	h.pool, err = pgxpool.NewWithConfig(context.Background(), config)
 	must(tb, err)
-	h.db = entpgx.New(h.pool, options)
+	h.db = entpgx.New(plain{h.pool}, options)
 	for _, name := range h.schools {
 		h.clients = append(h.clients, client(h.db.Driver(scope(name))))
 	}

@@ -54,10 +54,18 @@ func open(tb testing.TB, url string, options entpgx.Options, configure ...func(*
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	must(tb, err)
-	db := entpgx.New(pool, options)
+	db := entpgx.New(plain{pool}, options)
 	tb.Cleanup(func() { must(tb, db.Close()); pool.Close() })
 	return db, pool
 }
+
+// plain is a pool that gives any connection.
+type plain struct{ pool *pgxpool.Pool }
+
+func (p plain) Acquire(ctx context.Context, _ string) (*pgxpool.Conn, error) {
+	return p.pool.Acquire(ctx)
+}
+func (plain) Release(conn *pgxpool.Conn) { conn.Release() }
 
 func one(config *pgxpool.Config) { config.MaxConns = 1 }
 

@@ -26,7 +26,7 @@ func (c *call) pg() *pgconn.PgConn { return c.conn.Conn().PgConn() }
 
 // runAlone runs one statement on a connection of its own, in its implicit transaction.
 func (db *DB) runAlone(ctx context.Context, scope Scope, query string, args []any) (*rows, error) {
-	conn, s, err := db.acquire(ctx)
+	conn, s, err := db.acquire(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -54,15 +54,14 @@ func (db *DB) runAlone(ctx context.Context, scope Scope, query string, args []an
 }
 
 // acquire takes a connection from the pool.
-func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, *session, error) {
-	conn, err := db.pool.Acquire(ctx)
+func (db *DB) acquire(ctx context.Context, scope Scope) (*pgxpool.Conn, *session, error) {
+	conn, err := db.pool.Acquire(ctx, scope.SearchPath)
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := db.sessionOf(ctx, conn)
 	if err != nil {
-		conn.Release()
-		db.released()
+		db.pool.Release(conn)
 		return nil, nil, err
 	}
 	return conn, s, nil
@@ -94,13 +93,12 @@ func (c *call) forget() {
 // release gives a connection back, or ends it if it has served its share of scopes. The pool itself
 // ends one that is closed, in a transaction or in the middle of an answer.
 func (db *DB) release(conn *pgxpool.Conn, s *session) {
-	defer db.released()
 	if db.options.MaxScopes > 0 && len(s.scopes) > db.options.MaxScopes && !conn.Conn().PgConn().IsBusy() {
 		ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 		defer cancel()
 		_ = conn.Conn().Close(ctx) // says goodbye and waits for nothing
 	}
-	conn.Release()
+	db.pool.Release(conn)
 }
 
 // send sends the statement with what must come before it, in one round trip if its shape is known

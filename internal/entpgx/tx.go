@@ -54,11 +54,16 @@ type Tx struct {
 
 // Begin begins a transaction and takes a connection for it. When ctx ends, it is rolled back.
 func (db *DB) Begin(ctx context.Context, options *sql.TxOptions) (*Tx, error) {
+	return db.beginIn(ctx, Scope{}, options)
+}
+
+// beginIn is Begin for a transaction that begins in a scope.
+func (db *DB) beginIn(ctx context.Context, scope Scope, options *sql.TxOptions) (*Tx, error) {
 	begin, err := beginWith(options)
 	if err != nil {
 		return nil, err
 	}
-	conn, s, err := db.acquire(ctx)
+	conn, s, err := db.acquire(ctx, scope)
 	if err != nil {
 		return nil, db.options.Translate(err)
 	}

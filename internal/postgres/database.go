@@ -23,9 +23,9 @@ type Database struct {
 	name   string
 	lookup Lookup
 
-	current atomic.Pointer[pgxpool.Pool] // nil while there is none
-	up      atomic.Bool                  // the last attempt to connect came through
-	first   chan struct{}                // one caller at a time tries a database that is not up
+	current atomic.Pointer[homes] // nil while there is none
+	up      atomic.Bool           // the last attempt to connect came through
+	first   chan struct{}         // one caller at a time tries a database that is not up
 
 	mu     sync.Mutex
 	failed error // why the database could not be reached
@@ -36,9 +36,10 @@ func newDatabase(p *Pools, name string, lookup Lookup) *Database {
 	return &Database{pools: p, name: name, lookup: lookup, first: make(chan struct{}, 1)}
 }
 
-// Acquire returns a connection; whoever gets it calls Released after giving it back. When none can be
-// had in a few seconds, the error is DatabaseUnavailable.
-func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+// Acquire returns a connection, if it can be had soon the one that work under this search_path always
+// gets; whoever gets it gives it back to Release. When none can be had in a few seconds, the error is
+// DatabaseUnavailable.
+func (d *Database) Acquire(ctx context.Context, searchPath string) (*pgxpool.Conn, error) {
 	d.uses.Add(1)
 	if !d.up.Load() {
 		// A server that answers nobody must not take the permits of the others' callers.
@@ -55,7 +56,7 @@ func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		if err != nil {
 			return nil, d.failure(ctx, err)
 		}
-		conn, err := d.from(ctx, pool)
+		conn, err := d.from(ctx, pool, searchPath)
 		if err == nil {
 			d.up.CompareAndSwap(false, true)
 			return conn, nil
@@ -68,28 +69,26 @@ func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	}
 }
 
-// Released is told of each connection that Acquire has given, once it is given back or ended.
-func (d *Database) Released() {
+// Release takes back a connection that Acquire has given.
+func (d *Database) Release(conn *pgxpool.Conn) {
+	home := homeOf(conn)
+	conn.Release()
+	d.released(home)
+}
+
+func (d *Database) released(home *home) {
+	home.leave()
 	d.inUse.Add(-1)
 	<-d.pools.permits
 }
 
-// AcquireAllIdle returns the connections that nobody uses, for a moment; Released is not for these.
-func (d *Database) AcquireAllIdle(ctx context.Context) []*pgxpool.Conn {
-	if pool := d.current.Load(); pool != nil {
-		return pool.AcquireAllIdle(ctx)
-	}
-	return nil
-}
-
 // With runs do with a connection. It is for what has no scope: the session's locks are let go after.
 func (d *Database) With(ctx context.Context, do func(*pgx.Conn) error) error {
-	conn, err := d.Acquire(ctx)
+	conn, err := d.Acquire(ctx, "")
 	if err != nil {
 		return err
 	}
-	defer d.Released()
-	defer conn.Release()
+	defer d.Release(conn)
 	defer func() { // also if do panics
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
 		defer cancel()
@@ -101,26 +100,41 @@ func (d *Database) With(ctx context.Context, do func(*pgx.Conn) error) error {
 }
 
 // from takes a connection from the pool, once it is this caller's turn.
-func (d *Database) from(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+func (d *Database) from(ctx context.Context, pool *homes, searchPath string) (*pgxpool.Conn, error) {
 	if err := line(ctx, d.pools.permits); err != nil {
 		return nil, err
 	}
 	d.inUse.Add(1)
-	if d.idle() < 0 { // one has to be made; the timer costs too much where that isn't so
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, acquireTimeout)
-		defer cancel()
-	}
-	conn, err := pool.Acquire(ctx)
+	home, err := pool.take(ctx, searchPath, len(d.pools.slots) < cap(d.pools.slots))
 	if err != nil {
-		d.Released()
+		d.inUse.Add(-1)
+		<-d.pools.permits
+		return nil, err
+	}
+	conn, err := d.connection(ctx, pool, home)
+	if err != nil {
+		d.released(home)
 	}
 	return conn, err
 }
 
+// connection returns the connection of a home that is held.
+func (d *Database) connection(ctx context.Context, pool *homes, home *home) (*pgxpool.Conn, error) {
+	own, err := pool.connections(home, d)
+	if err != nil {
+		return nil, err
+	}
+	if home.open.Load() == 0 { // it has to be made; the timer costs too much where that isn't so
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, acquireTimeout)
+		defer cancel()
+	}
+	return own.Acquire(ctx)
+}
+
 // note takes down that no connection could be made. The pool is given up with it: the database may be
 // elsewhere now, or take another password.
-func (d *Database) note(pool *pgxpool.Pool, err error) {
+func (d *Database) note(pool *homes, err error) {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
 	full := errors.As(err, &pg) && pg.Code == "53300" // too_many_connections: those that we have are good
@@ -131,7 +145,7 @@ func (d *Database) note(pool *pgxpool.Pool, err error) {
 }
 
 // opened returns the pool, opened if there is none.
-func (d *Database) opened(ctx context.Context) (*pgxpool.Pool, error) {
+func (d *Database) opened(ctx context.Context) (*homes, error) {
 	if pool := d.current.Load(); pool != nil {
 		return pool, nil
 	}
@@ -147,27 +161,26 @@ func (d *Database) opened(ctx context.Context) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the database %s: %w", d.name, err)
 	}
-	pool, err := open(address, d.pools.most, d)
+	pool, err := open(address, d.pools.most)
 	if err != nil {
 		return nil, err
 	}
 	if !d.current.CompareAndSwap(nil, pool) { // another was faster
-		pool.Close()
 		return d.opened(ctx)
 	}
 	return pool, nil
 }
 
-func (d *Database) dial(dial pgconn.DialFunc) pgconn.DialFunc {
+func (d *Database) dial(home *home, dial pgconn.DialFunc) pgconn.DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		return d.pools.dial(ctx, d, func(ctx context.Context) (net.Conn, error) { return dial(ctx, network, address) })
+		return d.pools.dial(ctx, d, home, func(ctx context.Context) (net.Conn, error) { return dial(ctx, network, address) })
 	}
 }
 
 // drop closes a pool if it is still the current one.
-func (d *Database) drop(pool *pgxpool.Pool) {
+func (d *Database) drop(pool *homes) {
 	if pool != nil && d.current.CompareAndSwap(pool, nil) {
-		d.pools.background.Go(pool.Close) // which waits for those in use
+		d.pools.background.Go(pool.close) // which waits for those in use
 	}
 }
 

@@ -142,7 +142,7 @@ func (p *Pools) closeUnused() {
 }
 
 // dial opens a socket for a database once there is a slot for it.
-func (p *Pools) dial(ctx context.Context, d *Database, dialer func(context.Context) (net.Conn, error)) (net.Conn, error) {
+func (p *Pools) dial(ctx context.Context, d *Database, home *home, dialer func(context.Context) (net.Conn, error)) (net.Conn, error) {
 	for {
 		select {
 		case p.slots <- struct{}{}:
@@ -152,10 +152,11 @@ func (p *Pools) dial(ctx context.Context, d *Database, dialer func(context.Conte
 				return nil, err
 			}
 			d.open.Add(1)
+			home.open.Add(1)
 			if p.Wrap != nil {
 				conn = p.Wrap(conn)
 			}
-			return &slotConn{Conn: conn, free: func() { d.open.Add(-1); <-p.slots }}, nil
+			return &slotConn{Conn: conn, free: func() { home.open.Add(-1); d.open.Add(-1); <-p.slots }}, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		default:
@@ -177,17 +178,8 @@ func (p *Pools) evict(ctx context.Context) bool {
 	if from == nil {
 		return false
 	}
-	idle := from.AcquireAllIdle(ctx)
-	for _, conn := range idle[min(1, len(idle)):] {
-		conn.Release()
-	}
-	if len(idle) == 0 {
-		return false
-	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
-	defer cancel()
-	_ = idle[0].Hijack().Close(closing)
-	return true
+	current := from.current.Load()
+	return current != nil && current.evict(ctx)
 }
 
 // slotConn gives its slot back when it is closed and the server is done with it.

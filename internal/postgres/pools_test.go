@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -88,6 +90,76 @@ func TestBusyPool(t *testing.T) {
 	ping(t, d)
 }
 
+// Work under a search_path meets the same connection each time, without waiting for it for long; when
+// that is busy, a second one; and all are used when there is work for all.
+func TestWorkHasAHome(t *testing.T) {
+	t.Parallel()
+	const most = 8
+	pools, err := postgres.NewPools(testkit.EmptyDatabase(t), most)
+	must(t, err)
+	t.Cleanup(pools.Close)
+	d := pools.Database(postgres.Primary)
+	take := func(path string) *pgxpool.Conn {
+		conn, err := d.Acquire(t.Context(), path)
+		must(t, err)
+		return conn
+	}
+	pid := func(conn *pgxpool.Conn) uint32 { return conn.Conn().PgConn().PID() }
+	homes := map[string]uint32{}
+	all := map[uint32]bool{}
+	for range 3 {
+		for i := range 40 {
+			path := fmt.Sprint("school_", i)
+			conn := take(path)
+			if homes[path] == 0 {
+				homes[path] = pid(conn)
+			} else if homes[path] != pid(conn) {
+				t.Errorf("%s was on %d, and now on %d", path, homes[path], pid(conn))
+			}
+			all[pid(conn)] = true
+			d.Release(conn)
+		}
+	}
+	if len(all) < most/2 {
+		t.Errorf("40 schools share %d of %d connections", len(all), most)
+	}
+	held := map[uint32]bool{}
+	for range most {
+		conn := take("school_0")
+		held[pid(conn)] = true
+		defer d.Release(conn)
+	}
+	if len(held) != most {
+		t.Errorf("%d connections at once, not %d", len(held), most)
+	}
+}
+
+// Where connections are short, a database makes do with those that it has: one school's work does not
+// close another's connection to open its own.
+func TestHomesAreShared(t *testing.T) {
+	t.Parallel()
+	pools, err := postgres.NewPools(testkit.EmptyDatabase(t), 4)
+	must(t, err)
+	t.Cleanup(pools.Close)
+	other := testkit.EmptyDatabase(t)
+	pools.Others(func(context.Context, string) (string, error) { return other, nil })
+	for i := range 40 { // all connections go to primary
+		conn, err := pools.Database(postgres.Primary).Acquire(t.Context(), fmt.Sprint(i))
+		must(t, err)
+		pools.Database(postgres.Primary).Release(conn)
+	}
+	met := map[uint32]bool{}
+	for i := range 40 {
+		conn, err := pools.Database("second").Acquire(t.Context(), fmt.Sprint(i))
+		must(t, err)
+		met[conn.Conn().PgConn().PID()] = true
+		pools.Database("second").Release(conn)
+	}
+	if len(met) != 1 {
+		t.Errorf("%d connections were opened where one was free", len(met))
+	}
+}
+
 // Locks of a session end with their use.
 func TestLocksAreLetGo(t *testing.T) {
 	t.Parallel()
@@ -124,10 +196,9 @@ func BenchmarkAcquire(b *testing.B) {
 	b.Run("pools", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			conn, err := d.Acquire(b.Context())
+			conn, err := d.Acquire(b.Context(), "school")
 			must(b, err)
-			conn.Release()
-			d.Released()
+			d.Release(conn)
 		}
 	})
 }

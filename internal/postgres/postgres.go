@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -25,9 +24,9 @@ func Literal(text string) string {
 	return quoted
 }
 
-// open makes a pool of at most maxConns connections to the database at url, as one that d counts. It
-// does not connect yet.
-func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
+// open reads how to connect to the database at url, over at most maxConns connections. It does not
+// connect yet.
+func open(url string, maxConns int32) (*homes, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
@@ -37,13 +36,7 @@ func open(url string, maxConns int32, d *Database) (*pgxpool.Pool, error) {
 	config.MaxConnLifetime = time.Hour
 	config.MaxConnLifetimeJitter = 10 * time.Minute
 	configure(config.ConnConfig)
-	config.ConnConfig.DialFunc = d.dial(config.ConnConfig.DialFunc)
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		// Else times are read in the zone of this process.
-		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
-		return nil
-	}
-	return pgxpool.NewWithConfig(context.Background(), config)
+	return newHomes(config), nil
 }
 
 // adapt takes ?pool_mode=transaction out of the settings, which announces a pooler in that mode, and

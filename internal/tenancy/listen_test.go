@@ -229,8 +229,13 @@ func TestMemoryIsTrue(t *testing.T) {
 
 // TestRunEnds holds that a registry that stops leaves nothing behind. It does not run beside others.
 func TestRunEnds(t *testing.T) { //nolint:paralleltest // it counts goroutines
-	pools := testkit.Pools(t, testkit.Database(t))
-	must(t, pools.Database(postgres.Primary).With(t.Context(), func(*pgx.Conn) error { return nil }))
+	pools, err := postgres.NewPools(testkit.Database(t), 2)
+	must(t, err)
+	t.Cleanup(pools.Close)
+	primary := pools.Database(postgres.Primary)
+	must(t, primary.With(t.Context(), func(*pgx.Conn) error { // all that there may be are open
+		return primary.With(t.Context(), func(*pgx.Conn) error { return nil })
+	}))
 	before := goleak.IgnoreCurrent()
 	registry := tenancy.New(pools, tenancy.Options{})
 	ctx, stop := context.WithCancel(t.Context())

@@ -61,12 +61,12 @@ type countingPool struct {
 
 var errGone = &net.OpError{Op: "dial", Err: errors.New("nobody is there")}
 
-func (p *countingPool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+func (p *countingPool) Acquire(ctx context.Context, searchPath string) (*pgxpool.Conn, error) {
 	p.acquired.Add(1)
 	if p.gone.Load() {
 		return nil, errGone
 	}
-	return p.Database.Acquire(ctx)
+	return p.Database.Acquire(ctx, searchPath)
 }
 
 func (p *countingPool) connConfig() (*pgx.ConnConfig, error) {
