@@ -77,11 +77,11 @@ func TestRoleComesAndGoesWithTheSchool(t *testing.T) {
 		t.Errorf("left: %v", got)
 	}
 	fails := func(*tenancy.Tx, *publicdb.School) error { return context.Canceled }
-	_, err = p.Create(ctx, platform.Shell, platform.NewSchool{Name: "Oak", Code: "oak", Fill: fails})
+	_, err = p.Create(ctx, platform.Shell, platform.NewSchool{Name: "Willow", Code: "willow", Fill: fails})
 	if err == nil {
 		t.Fatal("created")
 	}
-	if got := p.query(t, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'hr\\_school\\_oak%'"); len(got) != 0 {
+	if got := p.query(t, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'hr\\_school\\_willow%'"); len(got) != 0 {
 		t.Errorf("a failed creation left %v", got)
 	}
 }
