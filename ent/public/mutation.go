@@ -3006,6 +3006,10 @@ type SchoolMutation struct {
 	isolation                *school.Isolation
 	database                 *string
 	schema_version           *string
+	migrated_at              *time.Time
+	migration_ms             *int64
+	addmigration_ms          *int64
+	migration_error          *string
 	role_name                *string
 	deleted_at               *time.Time
 	clearedFields            map[string]struct{}
@@ -3522,6 +3526,147 @@ func (m *SchoolMutation) ResetSchemaVersion() {
 	m.schema_version = nil
 }
 
+// SetMigratedAt sets the "migrated_at" field.
+func (m *SchoolMutation) SetMigratedAt(t time.Time) {
+	m.migrated_at = &t
+}
+
+// MigratedAt returns the value of the "migrated_at" field in the mutation.
+func (m *SchoolMutation) MigratedAt() (r time.Time, exists bool) {
+	v := m.migrated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMigratedAt returns the old "migrated_at" field's value of the School entity.
+// If the School object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SchoolMutation) OldMigratedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMigratedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMigratedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMigratedAt: %w", err)
+	}
+	return oldValue.MigratedAt, nil
+}
+
+// ClearMigratedAt clears the value of the "migrated_at" field.
+func (m *SchoolMutation) ClearMigratedAt() {
+	m.migrated_at = nil
+	m.clearedFields[school.FieldMigratedAt] = struct{}{}
+}
+
+// MigratedAtCleared returns if the "migrated_at" field was cleared in this mutation.
+func (m *SchoolMutation) MigratedAtCleared() bool {
+	_, ok := m.clearedFields[school.FieldMigratedAt]
+	return ok
+}
+
+// ResetMigratedAt resets all changes to the "migrated_at" field.
+func (m *SchoolMutation) ResetMigratedAt() {
+	m.migrated_at = nil
+	delete(m.clearedFields, school.FieldMigratedAt)
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (m *SchoolMutation) SetMigrationMs(i int64) {
+	m.migration_ms = &i
+	m.addmigration_ms = nil
+}
+
+// MigrationMs returns the value of the "migration_ms" field in the mutation.
+func (m *SchoolMutation) MigrationMs() (r int64, exists bool) {
+	v := m.migration_ms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMigrationMs returns the old "migration_ms" field's value of the School entity.
+// If the School object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SchoolMutation) OldMigrationMs(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMigrationMs is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMigrationMs requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMigrationMs: %w", err)
+	}
+	return oldValue.MigrationMs, nil
+}
+
+// AddMigrationMs adds i to the "migration_ms" field.
+func (m *SchoolMutation) AddMigrationMs(i int64) {
+	if m.addmigration_ms != nil {
+		*m.addmigration_ms += i
+	} else {
+		m.addmigration_ms = &i
+	}
+}
+
+// AddedMigrationMs returns the value that was added to the "migration_ms" field in this mutation.
+func (m *SchoolMutation) AddedMigrationMs() (r int64, exists bool) {
+	v := m.addmigration_ms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMigrationMs resets all changes to the "migration_ms" field.
+func (m *SchoolMutation) ResetMigrationMs() {
+	m.migration_ms = nil
+	m.addmigration_ms = nil
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (m *SchoolMutation) SetMigrationError(s string) {
+	m.migration_error = &s
+}
+
+// MigrationError returns the value of the "migration_error" field in the mutation.
+func (m *SchoolMutation) MigrationError() (r string, exists bool) {
+	v := m.migration_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMigrationError returns the old "migration_error" field's value of the School entity.
+// If the School object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SchoolMutation) OldMigrationError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMigrationError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMigrationError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMigrationError: %w", err)
+	}
+	return oldValue.MigrationError, nil
+}
+
+// ResetMigrationError resets all changes to the "migration_error" field.
+func (m *SchoolMutation) ResetMigrationError() {
+	m.migration_error = nil
+}
+
 // SetRoleName sets the "role_name" field.
 func (m *SchoolMutation) SetRoleName(s string) {
 	m.role_name = &s
@@ -3788,7 +3933,7 @@ func (m *SchoolMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SchoolMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, school.FieldCreatedAt)
 	}
@@ -3821,6 +3966,15 @@ func (m *SchoolMutation) Fields() []string {
 	}
 	if m.schema_version != nil {
 		fields = append(fields, school.FieldSchemaVersion)
+	}
+	if m.migrated_at != nil {
+		fields = append(fields, school.FieldMigratedAt)
+	}
+	if m.migration_ms != nil {
+		fields = append(fields, school.FieldMigrationMs)
+	}
+	if m.migration_error != nil {
+		fields = append(fields, school.FieldMigrationError)
 	}
 	if m.role_name != nil {
 		fields = append(fields, school.FieldRoleName)
@@ -3858,6 +4012,12 @@ func (m *SchoolMutation) Field(name string) (ent.Value, bool) {
 		return m.Database()
 	case school.FieldSchemaVersion:
 		return m.SchemaVersion()
+	case school.FieldMigratedAt:
+		return m.MigratedAt()
+	case school.FieldMigrationMs:
+		return m.MigrationMs()
+	case school.FieldMigrationError:
+		return m.MigrationError()
 	case school.FieldRoleName:
 		return m.RoleName()
 	case school.FieldDeletedAt:
@@ -3893,6 +4053,12 @@ func (m *SchoolMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldDatabase(ctx)
 	case school.FieldSchemaVersion:
 		return m.OldSchemaVersion(ctx)
+	case school.FieldMigratedAt:
+		return m.OldMigratedAt(ctx)
+	case school.FieldMigrationMs:
+		return m.OldMigrationMs(ctx)
+	case school.FieldMigrationError:
+		return m.OldMigrationError(ctx)
 	case school.FieldRoleName:
 		return m.OldRoleName(ctx)
 	case school.FieldDeletedAt:
@@ -3983,6 +4149,27 @@ func (m *SchoolMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSchemaVersion(v)
 		return nil
+	case school.FieldMigratedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMigratedAt(v)
+		return nil
+	case school.FieldMigrationMs:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMigrationMs(v)
+		return nil
+	case school.FieldMigrationError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMigrationError(v)
+		return nil
 	case school.FieldRoleName:
 		v, ok := value.(string)
 		if !ok {
@@ -4004,13 +4191,21 @@ func (m *SchoolMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *SchoolMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addmigration_ms != nil {
+		fields = append(fields, school.FieldMigrationMs)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *SchoolMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case school.FieldMigrationMs:
+		return m.AddedMigrationMs()
+	}
 	return nil, false
 }
 
@@ -4019,6 +4214,13 @@ func (m *SchoolMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *SchoolMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case school.FieldMigrationMs:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMigrationMs(v)
+		return nil
 	}
 	return fmt.Errorf("unknown School numeric field %s", name)
 }
@@ -4027,6 +4229,9 @@ func (m *SchoolMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *SchoolMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(school.FieldMigratedAt) {
+		fields = append(fields, school.FieldMigratedAt)
+	}
 	if m.FieldCleared(school.FieldDeletedAt) {
 		fields = append(fields, school.FieldDeletedAt)
 	}
@@ -4044,6 +4249,9 @@ func (m *SchoolMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *SchoolMutation) ClearField(name string) error {
 	switch name {
+	case school.FieldMigratedAt:
+		m.ClearMigratedAt()
+		return nil
 	case school.FieldDeletedAt:
 		m.ClearDeletedAt()
 		return nil
@@ -4087,6 +4295,15 @@ func (m *SchoolMutation) ResetField(name string) error {
 		return nil
 	case school.FieldSchemaVersion:
 		m.ResetSchemaVersion()
+		return nil
+	case school.FieldMigratedAt:
+		m.ResetMigratedAt()
+		return nil
+	case school.FieldMigrationMs:
+		m.ResetMigrationMs()
+		return nil
+	case school.FieldMigrationError:
+		m.ResetMigrationError()
 		return nil
 	case school.FieldRoleName:
 		m.ResetRoleName()

@@ -265,8 +265,18 @@ func init() {
 	school.DefaultSchemaVersion = schoolDescSchemaVersion.Default.(string)
 	// school.SchemaVersionValidator is a validator for the "schema_version" field. It is called by the builders before save.
 	school.SchemaVersionValidator = schoolDescSchemaVersion.Validators[0].(func(string) error)
+	// schoolDescMigrationMs is the schema descriptor for migration_ms field.
+	schoolDescMigrationMs := schoolFields[10].Descriptor()
+	// school.DefaultMigrationMs holds the default value on creation for the migration_ms field.
+	school.DefaultMigrationMs = schoolDescMigrationMs.Default.(int64)
+	// school.MigrationMsValidator is a validator for the "migration_ms" field. It is called by the builders before save.
+	school.MigrationMsValidator = schoolDescMigrationMs.Validators[0].(func(int64) error)
+	// schoolDescMigrationError is the schema descriptor for migration_error field.
+	schoolDescMigrationError := schoolFields[11].Descriptor()
+	// school.DefaultMigrationError holds the default value on creation for the migration_error field.
+	school.DefaultMigrationError = schoolDescMigrationError.Default.(string)
 	// schoolDescRoleName is the schema descriptor for role_name field.
-	schoolDescRoleName := schoolFields[9].Descriptor()
+	schoolDescRoleName := schoolFields[12].Descriptor()
 	// school.DefaultRoleName holds the default value on creation for the role_name field.
 	school.DefaultRoleName = schoolDescRoleName.Default.(string)
 	// school.RoleNameValidator is a validator for the "role_name" field. It is called by the builders before save.

@@ -41,6 +41,12 @@ type School struct {
 	Database string `json:"database,omitempty"`
 	// last applied revision; a cache of the schema's own atlas_schema_revisions
 	SchemaVersion string `json:"schema_version,omitempty"`
+	// when a migration last changed the schema, or failed to
+	MigratedAt *time.Time `json:"migrated_at,omitempty"`
+	// how long that took, in milliseconds
+	MigrationMs int64 `json:"migration_ms,omitempty"`
+	// why the last migration failed; empty if it did not
+	MigrationError string `json:"migration_error,omitempty"`
 	// the PostgreSQL role that the school's requests run as; empty for none
 	RoleName string `json:"role_name,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
@@ -100,9 +106,11 @@ func (*School) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case school.FieldIsActive:
 			values[i] = new(sql.NullBool)
-		case school.FieldName, school.FieldCode, school.FieldSchemaName, school.FieldSetupProgress, school.FieldState, school.FieldIsolation, school.FieldDatabase, school.FieldSchemaVersion, school.FieldRoleName:
+		case school.FieldMigrationMs:
+			values[i] = new(sql.NullInt64)
+		case school.FieldName, school.FieldCode, school.FieldSchemaName, school.FieldSetupProgress, school.FieldState, school.FieldIsolation, school.FieldDatabase, school.FieldSchemaVersion, school.FieldMigrationError, school.FieldRoleName:
 			values[i] = new(sql.NullString)
-		case school.FieldCreatedAt, school.FieldUpdatedAt, school.FieldDeletedAt:
+		case school.FieldCreatedAt, school.FieldUpdatedAt, school.FieldMigratedAt, school.FieldDeletedAt:
 			values[i] = new(sql.NullTime)
 		case school.FieldID:
 			values[i] = new(uuid.UUID)
@@ -192,6 +200,25 @@ func (_m *School) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field schema_version", values[i])
 			} else if value.Valid {
 				_m.SchemaVersion = value.String
+			}
+		case school.FieldMigratedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field migrated_at", values[i])
+			} else if value.Valid {
+				_m.MigratedAt = new(time.Time)
+				*_m.MigratedAt = value.Time
+			}
+		case school.FieldMigrationMs:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field migration_ms", values[i])
+			} else if value.Valid {
+				_m.MigrationMs = value.Int64
+			}
+		case school.FieldMigrationError:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field migration_error", values[i])
+			} else if value.Valid {
+				_m.MigrationError = value.String
 			}
 		case school.FieldRoleName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -289,6 +316,17 @@ func (_m *School) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("schema_version=")
 	builder.WriteString(_m.SchemaVersion)
+	builder.WriteString(", ")
+	if v := _m.MigratedAt; v != nil {
+		builder.WriteString("migrated_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("migration_ms=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MigrationMs))
+	builder.WriteString(", ")
+	builder.WriteString("migration_error=")
+	builder.WriteString(_m.MigrationError)
 	builder.WriteString(", ")
 	builder.WriteString("role_name=")
 	builder.WriteString(_m.RoleName)

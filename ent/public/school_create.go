@@ -157,6 +157,48 @@ func (_c *SchoolCreate) SetNillableSchemaVersion(v *string) *SchoolCreate {
 	return _c
 }
 
+// SetMigratedAt sets the "migrated_at" field.
+func (_c *SchoolCreate) SetMigratedAt(v time.Time) *SchoolCreate {
+	_c.mutation.SetMigratedAt(v)
+	return _c
+}
+
+// SetNillableMigratedAt sets the "migrated_at" field if the given value is not nil.
+func (_c *SchoolCreate) SetNillableMigratedAt(v *time.Time) *SchoolCreate {
+	if v != nil {
+		_c.SetMigratedAt(*v)
+	}
+	return _c
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (_c *SchoolCreate) SetMigrationMs(v int64) *SchoolCreate {
+	_c.mutation.SetMigrationMs(v)
+	return _c
+}
+
+// SetNillableMigrationMs sets the "migration_ms" field if the given value is not nil.
+func (_c *SchoolCreate) SetNillableMigrationMs(v *int64) *SchoolCreate {
+	if v != nil {
+		_c.SetMigrationMs(*v)
+	}
+	return _c
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (_c *SchoolCreate) SetMigrationError(v string) *SchoolCreate {
+	_c.mutation.SetMigrationError(v)
+	return _c
+}
+
+// SetNillableMigrationError sets the "migration_error" field if the given value is not nil.
+func (_c *SchoolCreate) SetNillableMigrationError(v *string) *SchoolCreate {
+	if v != nil {
+		_c.SetMigrationError(*v)
+	}
+	return _c
+}
+
 // SetRoleName sets the "role_name" field.
 func (_c *SchoolCreate) SetRoleName(v string) *SchoolCreate {
 	_c.mutation.SetRoleName(v)
@@ -315,6 +357,14 @@ func (_c *SchoolCreate) defaults() {
 		v := school.DefaultSchemaVersion
 		_c.mutation.SetSchemaVersion(v)
 	}
+	if _, ok := _c.mutation.MigrationMs(); !ok {
+		v := school.DefaultMigrationMs
+		_c.mutation.SetMigrationMs(v)
+	}
+	if _, ok := _c.mutation.MigrationError(); !ok {
+		v := school.DefaultMigrationError
+		_c.mutation.SetMigrationError(v)
+	}
 	if _, ok := _c.mutation.RoleName(); !ok {
 		v := school.DefaultRoleName
 		_c.mutation.SetRoleName(v)
@@ -393,6 +443,17 @@ func (_c *SchoolCreate) check() error {
 		if err := school.SchemaVersionValidator(v); err != nil {
 			return &ValidationError{Name: "schema_version", err: fmt.Errorf(`public: validator failed for field "School.schema_version": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.MigrationMs(); !ok {
+		return &ValidationError{Name: "migration_ms", err: errors.New(`public: missing required field "School.migration_ms"`)}
+	}
+	if v, ok := _c.mutation.MigrationMs(); ok {
+		if err := school.MigrationMsValidator(v); err != nil {
+			return &ValidationError{Name: "migration_ms", err: fmt.Errorf(`public: validator failed for field "School.migration_ms": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.MigrationError(); !ok {
+		return &ValidationError{Name: "migration_error", err: errors.New(`public: missing required field "School.migration_error"`)}
 	}
 	if _, ok := _c.mutation.RoleName(); !ok {
 		return &ValidationError{Name: "role_name", err: errors.New(`public: missing required field "School.role_name"`)}
@@ -481,6 +542,18 @@ func (_c *SchoolCreate) createSpec() (*School, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SchemaVersion(); ok {
 		_spec.SetField(school.FieldSchemaVersion, field.TypeString, value)
 		_node.SchemaVersion = value
+	}
+	if value, ok := _c.mutation.MigratedAt(); ok {
+		_spec.SetField(school.FieldMigratedAt, field.TypeTime, value)
+		_node.MigratedAt = &value
+	}
+	if value, ok := _c.mutation.MigrationMs(); ok {
+		_spec.SetField(school.FieldMigrationMs, field.TypeInt64, value)
+		_node.MigrationMs = value
+	}
+	if value, ok := _c.mutation.MigrationError(); ok {
+		_spec.SetField(school.FieldMigrationError, field.TypeString, value)
+		_node.MigrationError = value
 	}
 	if value, ok := _c.mutation.RoleName(); ok {
 		_spec.SetField(school.FieldRoleName, field.TypeString, value)
@@ -698,6 +771,54 @@ func (u *SchoolUpsert) UpdateSchemaVersion() *SchoolUpsert {
 	return u
 }
 
+// SetMigratedAt sets the "migrated_at" field.
+func (u *SchoolUpsert) SetMigratedAt(v time.Time) *SchoolUpsert {
+	u.Set(school.FieldMigratedAt, v)
+	return u
+}
+
+// UpdateMigratedAt sets the "migrated_at" field to the value that was provided on create.
+func (u *SchoolUpsert) UpdateMigratedAt() *SchoolUpsert {
+	u.SetExcluded(school.FieldMigratedAt)
+	return u
+}
+
+// ClearMigratedAt clears the value of the "migrated_at" field.
+func (u *SchoolUpsert) ClearMigratedAt() *SchoolUpsert {
+	u.SetNull(school.FieldMigratedAt)
+	return u
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (u *SchoolUpsert) SetMigrationMs(v int64) *SchoolUpsert {
+	u.Set(school.FieldMigrationMs, v)
+	return u
+}
+
+// UpdateMigrationMs sets the "migration_ms" field to the value that was provided on create.
+func (u *SchoolUpsert) UpdateMigrationMs() *SchoolUpsert {
+	u.SetExcluded(school.FieldMigrationMs)
+	return u
+}
+
+// AddMigrationMs adds v to the "migration_ms" field.
+func (u *SchoolUpsert) AddMigrationMs(v int64) *SchoolUpsert {
+	u.Add(school.FieldMigrationMs, v)
+	return u
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (u *SchoolUpsert) SetMigrationError(v string) *SchoolUpsert {
+	u.Set(school.FieldMigrationError, v)
+	return u
+}
+
+// UpdateMigrationError sets the "migration_error" field to the value that was provided on create.
+func (u *SchoolUpsert) UpdateMigrationError() *SchoolUpsert {
+	u.SetExcluded(school.FieldMigrationError)
+	return u
+}
+
 // SetRoleName sets the "role_name" field.
 func (u *SchoolUpsert) SetRoleName(v string) *SchoolUpsert {
 	u.Set(school.FieldRoleName, v)
@@ -905,6 +1026,62 @@ func (u *SchoolUpsertOne) SetSchemaVersion(v string) *SchoolUpsertOne {
 func (u *SchoolUpsertOne) UpdateSchemaVersion() *SchoolUpsertOne {
 	return u.Update(func(s *SchoolUpsert) {
 		s.UpdateSchemaVersion()
+	})
+}
+
+// SetMigratedAt sets the "migrated_at" field.
+func (u *SchoolUpsertOne) SetMigratedAt(v time.Time) *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetMigratedAt(v)
+	})
+}
+
+// UpdateMigratedAt sets the "migrated_at" field to the value that was provided on create.
+func (u *SchoolUpsertOne) UpdateMigratedAt() *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateMigratedAt()
+	})
+}
+
+// ClearMigratedAt clears the value of the "migrated_at" field.
+func (u *SchoolUpsertOne) ClearMigratedAt() *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.ClearMigratedAt()
+	})
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (u *SchoolUpsertOne) SetMigrationMs(v int64) *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetMigrationMs(v)
+	})
+}
+
+// AddMigrationMs adds v to the "migration_ms" field.
+func (u *SchoolUpsertOne) AddMigrationMs(v int64) *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.AddMigrationMs(v)
+	})
+}
+
+// UpdateMigrationMs sets the "migration_ms" field to the value that was provided on create.
+func (u *SchoolUpsertOne) UpdateMigrationMs() *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateMigrationMs()
+	})
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (u *SchoolUpsertOne) SetMigrationError(v string) *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetMigrationError(v)
+	})
+}
+
+// UpdateMigrationError sets the "migration_error" field to the value that was provided on create.
+func (u *SchoolUpsertOne) UpdateMigrationError() *SchoolUpsertOne {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateMigrationError()
 	})
 }
 
@@ -1287,6 +1464,62 @@ func (u *SchoolUpsertBulk) SetSchemaVersion(v string) *SchoolUpsertBulk {
 func (u *SchoolUpsertBulk) UpdateSchemaVersion() *SchoolUpsertBulk {
 	return u.Update(func(s *SchoolUpsert) {
 		s.UpdateSchemaVersion()
+	})
+}
+
+// SetMigratedAt sets the "migrated_at" field.
+func (u *SchoolUpsertBulk) SetMigratedAt(v time.Time) *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetMigratedAt(v)
+	})
+}
+
+// UpdateMigratedAt sets the "migrated_at" field to the value that was provided on create.
+func (u *SchoolUpsertBulk) UpdateMigratedAt() *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateMigratedAt()
+	})
+}
+
+// ClearMigratedAt clears the value of the "migrated_at" field.
+func (u *SchoolUpsertBulk) ClearMigratedAt() *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.ClearMigratedAt()
+	})
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (u *SchoolUpsertBulk) SetMigrationMs(v int64) *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetMigrationMs(v)
+	})
+}
+
+// AddMigrationMs adds v to the "migration_ms" field.
+func (u *SchoolUpsertBulk) AddMigrationMs(v int64) *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.AddMigrationMs(v)
+	})
+}
+
+// UpdateMigrationMs sets the "migration_ms" field to the value that was provided on create.
+func (u *SchoolUpsertBulk) UpdateMigrationMs() *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateMigrationMs()
+	})
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (u *SchoolUpsertBulk) SetMigrationError(v string) *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.SetMigrationError(v)
+	})
+}
+
+// UpdateMigrationError sets the "migration_error" field to the value that was provided on create.
+func (u *SchoolUpsertBulk) UpdateMigrationError() *SchoolUpsertBulk {
+	return u.Update(func(s *SchoolUpsert) {
+		s.UpdateMigrationError()
 	})
 }
 

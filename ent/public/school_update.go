@@ -150,6 +150,61 @@ func (_u *SchoolUpdate) SetNillableSchemaVersion(v *string) *SchoolUpdate {
 	return _u
 }
 
+// SetMigratedAt sets the "migrated_at" field.
+func (_u *SchoolUpdate) SetMigratedAt(v time.Time) *SchoolUpdate {
+	_u.mutation.SetMigratedAt(v)
+	return _u
+}
+
+// SetNillableMigratedAt sets the "migrated_at" field if the given value is not nil.
+func (_u *SchoolUpdate) SetNillableMigratedAt(v *time.Time) *SchoolUpdate {
+	if v != nil {
+		_u.SetMigratedAt(*v)
+	}
+	return _u
+}
+
+// ClearMigratedAt clears the value of the "migrated_at" field.
+func (_u *SchoolUpdate) ClearMigratedAt() *SchoolUpdate {
+	_u.mutation.ClearMigratedAt()
+	return _u
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (_u *SchoolUpdate) SetMigrationMs(v int64) *SchoolUpdate {
+	_u.mutation.ResetMigrationMs()
+	_u.mutation.SetMigrationMs(v)
+	return _u
+}
+
+// SetNillableMigrationMs sets the "migration_ms" field if the given value is not nil.
+func (_u *SchoolUpdate) SetNillableMigrationMs(v *int64) *SchoolUpdate {
+	if v != nil {
+		_u.SetMigrationMs(*v)
+	}
+	return _u
+}
+
+// AddMigrationMs adds value to the "migration_ms" field.
+func (_u *SchoolUpdate) AddMigrationMs(v int64) *SchoolUpdate {
+	_u.mutation.AddMigrationMs(v)
+	return _u
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (_u *SchoolUpdate) SetMigrationError(v string) *SchoolUpdate {
+	_u.mutation.SetMigrationError(v)
+	return _u
+}
+
+// SetNillableMigrationError sets the "migration_error" field if the given value is not nil.
+func (_u *SchoolUpdate) SetNillableMigrationError(v *string) *SchoolUpdate {
+	if v != nil {
+		_u.SetMigrationError(*v)
+	}
+	return _u
+}
+
 // SetRoleName sets the "role_name" field.
 func (_u *SchoolUpdate) SetRoleName(v string) *SchoolUpdate {
 	_u.mutation.SetRoleName(v)
@@ -359,6 +414,11 @@ func (_u *SchoolUpdate) check() error {
 			return &ValidationError{Name: "schema_version", err: fmt.Errorf(`public: validator failed for field "School.schema_version": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.MigrationMs(); ok {
+		if err := school.MigrationMsValidator(v); err != nil {
+			return &ValidationError{Name: "migration_ms", err: fmt.Errorf(`public: validator failed for field "School.migration_ms": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.RoleName(); ok {
 		if err := school.RoleNameValidator(v); err != nil {
 			return &ValidationError{Name: "role_name", err: fmt.Errorf(`public: validator failed for field "School.role_name": %w`, err)}
@@ -405,6 +465,21 @@ func (_u *SchoolUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.SchemaVersion(); ok {
 		_spec.SetField(school.FieldSchemaVersion, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MigratedAt(); ok {
+		_spec.SetField(school.FieldMigratedAt, field.TypeTime, value)
+	}
+	if _u.mutation.MigratedAtCleared() {
+		_spec.ClearField(school.FieldMigratedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.MigrationMs(); ok {
+		_spec.SetField(school.FieldMigrationMs, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMigrationMs(); ok {
+		_spec.AddField(school.FieldMigrationMs, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.MigrationError(); ok {
+		_spec.SetField(school.FieldMigrationError, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.RoleName(); ok {
 		_spec.SetField(school.FieldRoleName, field.TypeString, value)
@@ -672,6 +747,61 @@ func (_u *SchoolUpdateOne) SetNillableSchemaVersion(v *string) *SchoolUpdateOne 
 	return _u
 }
 
+// SetMigratedAt sets the "migrated_at" field.
+func (_u *SchoolUpdateOne) SetMigratedAt(v time.Time) *SchoolUpdateOne {
+	_u.mutation.SetMigratedAt(v)
+	return _u
+}
+
+// SetNillableMigratedAt sets the "migrated_at" field if the given value is not nil.
+func (_u *SchoolUpdateOne) SetNillableMigratedAt(v *time.Time) *SchoolUpdateOne {
+	if v != nil {
+		_u.SetMigratedAt(*v)
+	}
+	return _u
+}
+
+// ClearMigratedAt clears the value of the "migrated_at" field.
+func (_u *SchoolUpdateOne) ClearMigratedAt() *SchoolUpdateOne {
+	_u.mutation.ClearMigratedAt()
+	return _u
+}
+
+// SetMigrationMs sets the "migration_ms" field.
+func (_u *SchoolUpdateOne) SetMigrationMs(v int64) *SchoolUpdateOne {
+	_u.mutation.ResetMigrationMs()
+	_u.mutation.SetMigrationMs(v)
+	return _u
+}
+
+// SetNillableMigrationMs sets the "migration_ms" field if the given value is not nil.
+func (_u *SchoolUpdateOne) SetNillableMigrationMs(v *int64) *SchoolUpdateOne {
+	if v != nil {
+		_u.SetMigrationMs(*v)
+	}
+	return _u
+}
+
+// AddMigrationMs adds value to the "migration_ms" field.
+func (_u *SchoolUpdateOne) AddMigrationMs(v int64) *SchoolUpdateOne {
+	_u.mutation.AddMigrationMs(v)
+	return _u
+}
+
+// SetMigrationError sets the "migration_error" field.
+func (_u *SchoolUpdateOne) SetMigrationError(v string) *SchoolUpdateOne {
+	_u.mutation.SetMigrationError(v)
+	return _u
+}
+
+// SetNillableMigrationError sets the "migration_error" field if the given value is not nil.
+func (_u *SchoolUpdateOne) SetNillableMigrationError(v *string) *SchoolUpdateOne {
+	if v != nil {
+		_u.SetMigrationError(*v)
+	}
+	return _u
+}
+
 // SetRoleName sets the "role_name" field.
 func (_u *SchoolUpdateOne) SetRoleName(v string) *SchoolUpdateOne {
 	_u.mutation.SetRoleName(v)
@@ -894,6 +1024,11 @@ func (_u *SchoolUpdateOne) check() error {
 			return &ValidationError{Name: "schema_version", err: fmt.Errorf(`public: validator failed for field "School.schema_version": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.MigrationMs(); ok {
+		if err := school.MigrationMsValidator(v); err != nil {
+			return &ValidationError{Name: "migration_ms", err: fmt.Errorf(`public: validator failed for field "School.migration_ms": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.RoleName(); ok {
 		if err := school.RoleNameValidator(v); err != nil {
 			return &ValidationError{Name: "role_name", err: fmt.Errorf(`public: validator failed for field "School.role_name": %w`, err)}
@@ -957,6 +1092,21 @@ func (_u *SchoolUpdateOne) sqlSave(ctx context.Context) (_node *School, err erro
 	}
 	if value, ok := _u.mutation.SchemaVersion(); ok {
 		_spec.SetField(school.FieldSchemaVersion, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MigratedAt(); ok {
+		_spec.SetField(school.FieldMigratedAt, field.TypeTime, value)
+	}
+	if _u.mutation.MigratedAtCleared() {
+		_spec.ClearField(school.FieldMigratedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.MigrationMs(); ok {
+		_spec.SetField(school.FieldMigrationMs, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMigrationMs(); ok {
+		_spec.AddField(school.FieldMigrationMs, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.MigrationError(); ok {
+		_spec.SetField(school.FieldMigrationError, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.RoleName(); ok {
 		_spec.SetField(school.FieldRoleName, field.TypeString, value)

@@ -122,6 +122,9 @@ var (
 		{Name: "isolation", Type: field.TypeEnum, Enums: []string{"schema", "database"}, Default: "schema"},
 		{Name: "database", Type: field.TypeString, Default: "primary"},
 		{Name: "schema_version", Type: field.TypeString, Default: ""},
+		{Name: "migrated_at", Type: field.TypeTime, Nullable: true},
+		{Name: "migration_ms", Type: field.TypeInt64, Default: 0},
+		{Name: "migration_error", Type: field.TypeString, Default: ""},
 		{Name: "role_name", Type: field.TypeString, Default: ""},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 	}

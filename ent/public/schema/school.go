@@ -32,6 +32,9 @@ func (School) Fields() []ent.Field {
 		field.Enum("isolation").Values("schema", "database").Default("schema"),
 		field.String("database").Default("primary").Validate(mixin.MaxLen(63)).Comment("name of the registered database that holds the schema"),
 		field.String("schema_version").Default("").Validate(mixin.MaxLen(63)).Comment("last applied revision; a cache of the schema's own atlas_schema_revisions"),
+		field.Time("migrated_at").Optional().Nillable().Comment("when a migration last changed the schema, or failed to"),
+		field.Int64("migration_ms").Default(0).NonNegative().Comment("how long that took, in milliseconds"),
+		field.String("migration_error").Default("").Comment("why the last migration failed; empty if it did not"),
 		field.String("role_name").Default("").Validate(mixin.MaxLen(63)).Comment("the PostgreSQL role that the school's requests run as; empty for none"),
 		field.Time("deleted_at").Optional().Nillable(),
 	}

@@ -38,6 +38,12 @@ const (
 	FieldDatabase = "database"
 	// FieldSchemaVersion holds the string denoting the schema_version field in the database.
 	FieldSchemaVersion = "schema_version"
+	// FieldMigratedAt holds the string denoting the migrated_at field in the database.
+	FieldMigratedAt = "migrated_at"
+	// FieldMigrationMs holds the string denoting the migration_ms field in the database.
+	FieldMigrationMs = "migration_ms"
+	// FieldMigrationError holds the string denoting the migration_error field in the database.
+	FieldMigrationError = "migration_error"
 	// FieldRoleName holds the string denoting the role_name field in the database.
 	FieldRoleName = "role_name"
 	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
@@ -87,6 +93,9 @@ var Columns = []string{
 	FieldIsolation,
 	FieldDatabase,
 	FieldSchemaVersion,
+	FieldMigratedAt,
+	FieldMigrationMs,
+	FieldMigrationError,
 	FieldRoleName,
 	FieldDeletedAt,
 }
@@ -124,6 +133,12 @@ var (
 	DefaultSchemaVersion string
 	// SchemaVersionValidator is a validator for the "schema_version" field. It is called by the builders before save.
 	SchemaVersionValidator func(string) error
+	// DefaultMigrationMs holds the default value on creation for the "migration_ms" field.
+	DefaultMigrationMs int64
+	// MigrationMsValidator is a validator for the "migration_ms" field. It is called by the builders before save.
+	MigrationMsValidator func(int64) error
+	// DefaultMigrationError holds the default value on creation for the "migration_error" field.
+	DefaultMigrationError string
 	// DefaultRoleName holds the default value on creation for the "role_name" field.
 	DefaultRoleName string
 	// RoleNameValidator is a validator for the "role_name" field. It is called by the builders before save.
@@ -277,6 +292,21 @@ func BySchemaVersion(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSchemaVersion, opts...).ToFunc()
 }
 
+// ByMigratedAt orders the results by the migrated_at field.
+func ByMigratedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMigratedAt, opts...).ToFunc()
+}
+
+// ByMigrationMs orders the results by the migration_ms field.
+func ByMigrationMs(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMigrationMs, opts...).ToFunc()
+}
+
+// ByMigrationError orders the results by the migration_error field.
+func ByMigrationError(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMigrationError, opts...).ToFunc()
+}
+
 // ByRoleName orders the results by the role_name field.
 func ByRoleName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRoleName, opts...).ToFunc()
@@ -357,6 +387,9 @@ var qualified = []string{
 	"\"clients\".\"isolation\"",
 	"\"clients\".\"database\"",
 	"\"clients\".\"schema_version\"",
+	"\"clients\".\"migrated_at\"",
+	"\"clients\".\"migration_ms\"",
+	"\"clients\".\"migration_error\"",
 	"\"clients\".\"role_name\"",
 	"\"clients\".\"deleted_at\"",
 }

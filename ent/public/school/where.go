@@ -96,6 +96,21 @@ func SchemaVersion(v string) predicate.School {
 	return predicate.School(sql.FieldEQ(FieldSchemaVersion, v))
 }
 
+// MigratedAt applies equality check predicate on the "migrated_at" field. It's identical to MigratedAtEQ.
+func MigratedAt(v time.Time) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldMigratedAt, v))
+}
+
+// MigrationMs applies equality check predicate on the "migration_ms" field. It's identical to MigrationMsEQ.
+func MigrationMs(v int64) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldMigrationMs, v))
+}
+
+// MigrationError applies equality check predicate on the "migration_error" field. It's identical to MigrationErrorEQ.
+func MigrationError(v string) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldMigrationError, v))
+}
+
 // RoleName applies equality check predicate on the "role_name" field. It's identical to RoleNameEQ.
 func RoleName(v string) predicate.School {
 	return predicate.School(sql.FieldEQ(FieldRoleName, v))
@@ -579,6 +594,161 @@ func SchemaVersionEqualFold(v string) predicate.School {
 // SchemaVersionContainsFold applies the ContainsFold predicate on the "schema_version" field.
 func SchemaVersionContainsFold(v string) predicate.School {
 	return predicate.School(sql.FieldContainsFold(FieldSchemaVersion, v))
+}
+
+// MigratedAtEQ applies the EQ predicate on the "migrated_at" field.
+func MigratedAtEQ(v time.Time) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldMigratedAt, v))
+}
+
+// MigratedAtNEQ applies the NEQ predicate on the "migrated_at" field.
+func MigratedAtNEQ(v time.Time) predicate.School {
+	return predicate.School(sql.FieldNEQ(FieldMigratedAt, v))
+}
+
+// MigratedAtIn applies the In predicate on the "migrated_at" field.
+func MigratedAtIn(vs ...time.Time) predicate.School {
+	return predicate.School(sql.FieldIn(FieldMigratedAt, vs...))
+}
+
+// MigratedAtNotIn applies the NotIn predicate on the "migrated_at" field.
+func MigratedAtNotIn(vs ...time.Time) predicate.School {
+	return predicate.School(sql.FieldNotIn(FieldMigratedAt, vs...))
+}
+
+// MigratedAtGT applies the GT predicate on the "migrated_at" field.
+func MigratedAtGT(v time.Time) predicate.School {
+	return predicate.School(sql.FieldGT(FieldMigratedAt, v))
+}
+
+// MigratedAtGTE applies the GTE predicate on the "migrated_at" field.
+func MigratedAtGTE(v time.Time) predicate.School {
+	return predicate.School(sql.FieldGTE(FieldMigratedAt, v))
+}
+
+// MigratedAtLT applies the LT predicate on the "migrated_at" field.
+func MigratedAtLT(v time.Time) predicate.School {
+	return predicate.School(sql.FieldLT(FieldMigratedAt, v))
+}
+
+// MigratedAtLTE applies the LTE predicate on the "migrated_at" field.
+func MigratedAtLTE(v time.Time) predicate.School {
+	return predicate.School(sql.FieldLTE(FieldMigratedAt, v))
+}
+
+// MigratedAtIsNil applies the IsNil predicate on the "migrated_at" field.
+func MigratedAtIsNil() predicate.School {
+	return predicate.School(sql.FieldIsNull(FieldMigratedAt))
+}
+
+// MigratedAtNotNil applies the NotNil predicate on the "migrated_at" field.
+func MigratedAtNotNil() predicate.School {
+	return predicate.School(sql.FieldNotNull(FieldMigratedAt))
+}
+
+// MigrationMsEQ applies the EQ predicate on the "migration_ms" field.
+func MigrationMsEQ(v int64) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldMigrationMs, v))
+}
+
+// MigrationMsNEQ applies the NEQ predicate on the "migration_ms" field.
+func MigrationMsNEQ(v int64) predicate.School {
+	return predicate.School(sql.FieldNEQ(FieldMigrationMs, v))
+}
+
+// MigrationMsIn applies the In predicate on the "migration_ms" field.
+func MigrationMsIn(vs ...int64) predicate.School {
+	return predicate.School(sql.FieldIn(FieldMigrationMs, vs...))
+}
+
+// MigrationMsNotIn applies the NotIn predicate on the "migration_ms" field.
+func MigrationMsNotIn(vs ...int64) predicate.School {
+	return predicate.School(sql.FieldNotIn(FieldMigrationMs, vs...))
+}
+
+// MigrationMsGT applies the GT predicate on the "migration_ms" field.
+func MigrationMsGT(v int64) predicate.School {
+	return predicate.School(sql.FieldGT(FieldMigrationMs, v))
+}
+
+// MigrationMsGTE applies the GTE predicate on the "migration_ms" field.
+func MigrationMsGTE(v int64) predicate.School {
+	return predicate.School(sql.FieldGTE(FieldMigrationMs, v))
+}
+
+// MigrationMsLT applies the LT predicate on the "migration_ms" field.
+func MigrationMsLT(v int64) predicate.School {
+	return predicate.School(sql.FieldLT(FieldMigrationMs, v))
+}
+
+// MigrationMsLTE applies the LTE predicate on the "migration_ms" field.
+func MigrationMsLTE(v int64) predicate.School {
+	return predicate.School(sql.FieldLTE(FieldMigrationMs, v))
+}
+
+// MigrationErrorEQ applies the EQ predicate on the "migration_error" field.
+func MigrationErrorEQ(v string) predicate.School {
+	return predicate.School(sql.FieldEQ(FieldMigrationError, v))
+}
+
+// MigrationErrorNEQ applies the NEQ predicate on the "migration_error" field.
+func MigrationErrorNEQ(v string) predicate.School {
+	return predicate.School(sql.FieldNEQ(FieldMigrationError, v))
+}
+
+// MigrationErrorIn applies the In predicate on the "migration_error" field.
+func MigrationErrorIn(vs ...string) predicate.School {
+	return predicate.School(sql.FieldIn(FieldMigrationError, vs...))
+}
+
+// MigrationErrorNotIn applies the NotIn predicate on the "migration_error" field.
+func MigrationErrorNotIn(vs ...string) predicate.School {
+	return predicate.School(sql.FieldNotIn(FieldMigrationError, vs...))
+}
+
+// MigrationErrorGT applies the GT predicate on the "migration_error" field.
+func MigrationErrorGT(v string) predicate.School {
+	return predicate.School(sql.FieldGT(FieldMigrationError, v))
+}
+
+// MigrationErrorGTE applies the GTE predicate on the "migration_error" field.
+func MigrationErrorGTE(v string) predicate.School {
+	return predicate.School(sql.FieldGTE(FieldMigrationError, v))
+}
+
+// MigrationErrorLT applies the LT predicate on the "migration_error" field.
+func MigrationErrorLT(v string) predicate.School {
+	return predicate.School(sql.FieldLT(FieldMigrationError, v))
+}
+
+// MigrationErrorLTE applies the LTE predicate on the "migration_error" field.
+func MigrationErrorLTE(v string) predicate.School {
+	return predicate.School(sql.FieldLTE(FieldMigrationError, v))
+}
+
+// MigrationErrorContains applies the Contains predicate on the "migration_error" field.
+func MigrationErrorContains(v string) predicate.School {
+	return predicate.School(sql.FieldContains(FieldMigrationError, v))
+}
+
+// MigrationErrorHasPrefix applies the HasPrefix predicate on the "migration_error" field.
+func MigrationErrorHasPrefix(v string) predicate.School {
+	return predicate.School(sql.FieldHasPrefix(FieldMigrationError, v))
+}
+
+// MigrationErrorHasSuffix applies the HasSuffix predicate on the "migration_error" field.
+func MigrationErrorHasSuffix(v string) predicate.School {
+	return predicate.School(sql.FieldHasSuffix(FieldMigrationError, v))
+}
+
+// MigrationErrorEqualFold applies the EqualFold predicate on the "migration_error" field.
+func MigrationErrorEqualFold(v string) predicate.School {
+	return predicate.School(sql.FieldEqualFold(FieldMigrationError, v))
+}
+
+// MigrationErrorContainsFold applies the ContainsFold predicate on the "migration_error" field.
+func MigrationErrorContainsFold(v string) predicate.School {
+	return predicate.School(sql.FieldContainsFold(FieldMigrationError, v))
 }
 
 // RoleNameEQ applies the EQ predicate on the "role_name" field.
