@@ -29,6 +29,7 @@ type State struct {
 	Pending []string // the revisions to come
 	Edited  []string // applied revisions whose files have another content now
 	Ahead   bool     // the last applied revision is one the directory does not know
+	Missing bool     // there is no such schema
 }
 
 // Status reads where a schema stands.
