@@ -79,6 +79,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 4 && args[0] == childCommand {
 		return runChild(ctx, args[1], args[2], args[3])
 	}
+	if len(args) > 0 && args[0] == fleetCommand {
+		return runRollout(ctx, args[1:], stdout, stderr)
+	}
 	s, err := parse(args, stderr)
 	if err != nil {
 		return err

@@ -77,6 +77,9 @@ func (r *result) judge() (limits []limit) {
 			add("HTTP, "+of.operation+": CPU with 1000 schools, times that with 100", many.Product.Both/few.Product.Both, 1.3, 0)
 		}
 	}
+	if len(r.Memory) == 0 {
+		return limits
+	}
 	first, last := r.Memory[0], r.Memory[len(r.Memory)-1]
 	if first.Schools == 1 && last.Schools == 1000 {
 		add("server: MB more with 1000 schools than with 1", float64(last.Server-first.Server)/megabyte, 30, 0)
