@@ -18,6 +18,13 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
+// These hold for every answer; no answer changes the values themselves.
+var (
+	nosniff    = []string{"nosniff"}
+	noStore    = []string{"no-store"}
+	noReferrer = []string{"no-referrer"}
+)
+
 // Begin gives a request an id, the client's X-Request-Id where that is sane (it ends up in logs) and a
 // new UUIDv7 otherwise, and its answer the headers that hold for all of them. It returns the request's
 // context with the id. Answers are not stored by caches unless they say otherwise.
@@ -27,9 +34,9 @@ func Begin(w http.ResponseWriter, r *http.Request) context.Context {
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	header := w.Header()
-	header.Set("X-Request-Id", id)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer")
+	header["X-Request-Id"] = []string{id}
+	header["X-Content-Type-Options"] = nosniff
+	header["Cache-Control"] = noStore
+	header["Referrer-Policy"] = noReferrer
 	return context.WithValue(r.Context(), requestIDKey{}, id)
 }
