@@ -136,7 +136,9 @@ func (h *Handler) route(v *visit, r *http.Request) {
 		return
 	}
 	defer tenant.Leave() // also if it panics
-	serve(h.tenant, v, r.WithContext(tenantapi.WithTenant(r.Context(), tenant)))
+	// In place: r is ServeHTTP's own copy.
+	*r = *r.WithContext(tenantapi.WithTenant(r.Context(), tenant))
+	serve(h.tenant, v, r)
 }
 
 func serve(api http.Handler, v *visit, r *http.Request) {
