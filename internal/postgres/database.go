@@ -22,6 +22,7 @@ type Database struct {
 	pools  *Pools
 	name   string
 	lookup Lookup
+	share  chan struct{} // what its server may have of the permits; nil for all
 
 	current atomic.Pointer[pgxpool.Pool] // nil while there is none
 	up      atomic.Bool                  // the last attempt to connect came through
@@ -33,7 +34,7 @@ type Database struct {
 }
 
 func newDatabase(p *Pools, name string, lookup Lookup) *Database {
-	return &Database{pools: p, name: name, lookup: lookup, first: make(chan struct{}, 1)}
+	return &Database{pools: p, name: name, lookup: lookup, share: p.shareOf(name), first: make(chan struct{}, 1)}
 }
 
 // Acquire returns a connection; whoever gets it calls Released after giving it back. When none can be
@@ -61,8 +62,10 @@ func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 			return conn, nil
 		}
 		if d.current.Load() == pool || ctx.Err() != nil {
-			d.note(pool, err)
 			return nil, d.failure(ctx, err)
+		}
+		if err := d.recently(); err != nil { // another has found out meanwhile, or this one
+			return nil, err
 		}
 		// Somebody has closed this pool meanwhile: the next one does better.
 	}
@@ -71,7 +74,15 @@ func (d *Database) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 // Released is told of each connection that Acquire has given, once it is given back or ended.
 func (d *Database) Released() {
 	d.inUse.Add(-1)
+	d.leave()
+}
+
+// leave gives back the permit.
+func (d *Database) leave() {
 	<-d.pools.permits
+	if d.share != nil {
+		<-d.share
+	}
 }
 
 // AcquireAllIdle returns the connections that nobody uses, for a moment; Released is not for these.
@@ -102,17 +113,23 @@ func (d *Database) With(ctx context.Context, do func(*pgx.Conn) error) error {
 
 // from takes a connection from the pool, once it is this caller's turn.
 func (d *Database) from(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
-	if err := line(ctx, d.pools.permits); err != nil {
+	if err := line(ctx, d.share, d.pools.permits); err != nil {
 		return nil, err
 	}
+	if d.current.Load() != pool { // who has waited in line does not wait for a lost pool too
+		d.leave()
+		return nil, errDropped
+	}
 	d.inUse.Add(1)
+	bounded := ctx
 	if d.idle() < 0 { // one has to be made; the timer costs too much where that isn't so
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, acquireTimeout)
+		bounded, cancel = context.WithTimeout(ctx, acquireTimeout)
 		defer cancel()
 	}
-	conn, err := pool.Acquire(ctx)
+	conn, err := pool.Acquire(bounded)
 	if err != nil {
+		d.note(ctx, pool, err) // before the next in line has the permit
 		d.Released()
 	}
 	return conn, err
@@ -120,12 +137,14 @@ func (d *Database) from(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn,
 
 // note takes down that no connection could be made. The pool is given up with it: the database may be
 // elsewhere now, or take another password.
-func (d *Database) note(pool *pgxpool.Pool, err error) {
+func (d *Database) note(ctx context.Context, pool *pgxpool.Pool, err error) {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
 	full := errors.As(err, &pg) && pg.Code == "53300" // too_many_connections: those that we have are good
-	if errors.As(err, &connect) && !full {
+	slow := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if d.current.Load() == pool && (errors.As(err, &connect) && !full || slow) {
 		d.up.Store(false)
+		_ = d.failure(ctx, err)
 		d.drop(pool)
 	}
 }
