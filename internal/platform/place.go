@@ -137,21 +137,29 @@ func (p *Platform) Recover(ctx context.Context) error {
 	return err
 }
 
-func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
-	return p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
+// unattended runs do with the lock of a claimed school, and a connection to its registered database, if
+// nobody is at work on it.
+func (p *Platform) unattended(ctx context.Context, row *publicdb.School, do func(*pgx.Conn) error) (free bool, err error) {
+	err = p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
 		// A killed process's server session may take a moment to end.
-		locked := false
-		for attempt := 0; !locked; attempt++ {
-			if err := ask(ctx, conn, "SELECT pg_try_advisory_lock("+lockOf(row.ID)+")", nil, &locked); err != nil {
+		for attempt := 0; ; attempt++ {
+			if err := ask(ctx, conn, "SELECT pg_try_advisory_lock("+lockOf(row.ID)+")", nil, &free); err != nil {
 				return err
 			}
-			if !locked && attempt == 20 {
+			if free {
+				return do(conn)
+			}
+			if attempt == 20 {
 				return nil
 			}
-			if !locked {
-				time.Sleep(50 * time.Millisecond)
-			}
+			time.Sleep(50 * time.Millisecond)
 		}
+	})
+	return free, err
+}
+
+func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
+	_, err := p.unattended(ctx, row, func(conn *pgx.Conn) error {
 		version, err := p.built(ctx, conn, row)
 		if err != nil {
 			return err
@@ -166,4 +174,5 @@ func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
 		}
 		return err
 	})
+	return err
 }

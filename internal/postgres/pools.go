@@ -44,6 +44,7 @@ type Pools struct {
 
 	mu     sync.Mutex
 	byName map[string]*Database
+	shares map[string]chan struct{} // by registered name
 	lookup Lookup
 
 	background sync.WaitGroup // the janitor, and pools that are being closed
@@ -63,7 +64,7 @@ func NewPools(primaryURL string, maxConns int32) (*Pools, error) {
 	p := &Pools{
 		primary: Registration{URL: primaryURL},
 		permits: make(chan struct{}, maxConns), slots: make(chan struct{}, maxConns), most: maxConns,
-		byName: map[string]*Database{}, stop: make(chan struct{}),
+		byName: map[string]*Database{}, shares: map[string]chan struct{}{}, stop: make(chan struct{}),
 	}
 	p.byName[Primary] = newDatabase(p, Primary, func(context.Context, string) (string, error) { return primaryURL, nil })
 	p.background.Go(p.closeIdle)
@@ -87,6 +88,20 @@ func (p *Pools) Database(name string) *Database {
 		p.byName[name] = d
 	}
 	return d
+}
+
+// shareOf returns what a registered database, and those that its server has for single schools, may have
+// of the permits: a server that falls silent in the middle of its statements leaves a quarter to the
+// others. Primary may have all: without others there would be no use for the rest.
+func (p *Pools) shareOf(name string) chan struct{} {
+	name, _, _ = strings.Cut(name, "/")
+	if name == Primary {
+		return nil
+	}
+	if p.shares[name] == nil {
+		p.shares[name] = make(chan struct{}, p.most-p.most/4)
+	}
+	return p.shares[name]
 }
 
 // Forget closes the pool of a database and those of databases called after it, "name/...", so that
@@ -203,27 +218,45 @@ func (c *slotConn) Close() (err error) {
 }
 
 var (
-	errBusy   = errors.New("all connections are in use")
-	errClosed = errors.New("the pools are closed")
+	errBusy    = errors.New("all connections are in use")
+	errClosed  = errors.New("the pools are closed")
+	errDropped = errors.New("the pool was closed meanwhile")
 )
 
-// line is a place in which callers wait for one of a number of permits, for a bounded time.
-func line(ctx context.Context, permits chan struct{}) error {
-	select {
-	case permits <- struct{}{}:
-		return nil
-	default:
+// line is a place in which callers wait for one of a number of permits, of each kind, for a bounded time.
+// A nil kind is unlimited.
+func line(ctx context.Context, kinds ...chan struct{}) error {
+	var timer *time.Timer
+	for i, permits := range kinds {
+		if permits == nil {
+			continue
+		}
+		select {
+		case permits <- struct{}{}:
+			continue
+		default:
+		}
+		if timer == nil {
+			timer = time.NewTimer(acquireTimeout)
+			defer timer.Stop()
+		}
+		var err error
+		select {
+		case permits <- struct{}{}:
+			continue
+		case <-timer.C:
+			err = unavailable().Because(errBusy)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		for _, had := range kinds[:i] {
+			if had != nil {
+				<-had
+			}
+		}
+		return err
 	}
-	timer := time.NewTimer(acquireTimeout)
-	defer timer.Stop()
-	select {
-	case permits <- struct{}{}:
-		return nil
-	case <-timer.C:
-		return unavailable().Because(errBusy)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
 // counters are what the pools know of a database without asking its pool.

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,7 +17,7 @@ import (
 // lies where PasswordRef says.
 type Registration struct {
 	URL         string // postgres://..., without a password
-	PasswordRef string // env:NAME or file:PATH; "" for none
+	PasswordRef string // env:HOMEROOM_DB_PASSWORD_... or file:PATH, in the folder of secrets; "" for none
 	Dedicated   bool   // the database itself is for one school
 }
 
@@ -58,6 +60,13 @@ func hasPassword(u *url.URL) bool {
 	return found
 }
 
+// What a password may be read from. Whoever registers a database also chooses the server that is sent the
+// password: so it is never another secret of this process.
+const (
+	passwordPrefix = "HOMEROOM_DB_PASSWORD_" // of variables
+	secretsDir     = "HOMEROOM_SECRETS_DIR"  // the variable that names the folder of files
+)
+
 // password reads the password where it lies, each time: it may have been changed.
 func (r Registration) password() (string, error) {
 	kind, at, _ := strings.Cut(r.PasswordRef, ":")
@@ -65,19 +74,40 @@ func (r Registration) password() (string, error) {
 	case r.PasswordRef == "":
 		return "", nil
 	case kind == "env" && at != "":
+		if !strings.HasPrefix(at, passwordPrefix) {
+			return "", fault.New(fault.InvalidInput, "The variable's name has to begin with %s.", passwordPrefix)
+		}
 		password, found := os.LookupEnv(at)
 		if !found {
 			return "", fault.New(fault.InvalidInput, "There is no such variable in the environment of this process.")
 		}
 		return password, nil
 	case kind == "file" && at != "":
-		content, err := os.ReadFile(at)
+		content, err := readSecret(os.Getenv(secretsDir), at)
 		if err != nil {
-			return "", fault.New(fault.InvalidInput, "This file can't be read by this process.").Because(err)
+			return "", fault.New(fault.InvalidInput, "This is no file that this process can read in the folder that %s names.", secretsDir).Because(err)
 		}
 		return strings.TrimRight(string(content), "\r\n"), nil
 	}
 	return "", fault.New(fault.InvalidInput, "This takes env:NAME or file:PATH.")
+}
+
+// readSecret reads a file of a folder, and none that lies elsewhere, also not by a link.
+func readSecret(dir, path string) (content []byte, err error) {
+	if dir == "" {
+		return nil, errors.New("no folder is named")
+	}
+	if filepath.IsAbs(path) {
+		if path, err = filepath.Rel(dir, path); err != nil {
+			return nil, err
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	return root.ReadFile(path)
 }
 
 // Address returns the URL to connect with, password included, so it is never to be shown: of the

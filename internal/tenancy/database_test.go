@@ -209,7 +209,7 @@ func open(t *testing.T, url, where string) []string {
 // Where a database is, and its password, is looked up when it is connected to anew; and neither the
 // table nor an error tells the password.
 func TestRegistrationChanges(t *testing.T) {
-	t.Setenv("HOMEROOM_TEST_NORTH", "hunter2")
+	t.Setenv("HOMEROOM_DB_PASSWORD_NORTH", "hunter2")
 	second, _ := testkit.SecondServer(t)
 	for _, name := range []string{"north", "south"} {
 		testkit.On(t, second.URL("postgres"), "CREATE DATABASE "+name)
@@ -218,7 +218,7 @@ func TestRegistrationChanges(t *testing.T) {
 	register(t, registry, "north", second.URL("north"), true)
 	must(t, students(t, registry, "north"))
 	row := registry.Public().Database.Query().OnlyX(t.Context())
-	row.Update().SetURL(second.URL("south")).SetPasswordRef("env:HOMEROOM_TEST_NORTH").ExecX(t.Context())
+	row.Update().SetURL(second.URL("south")).SetPasswordRef("env:HOMEROOM_DB_PASSWORD_NORTH").ExecX(t.Context())
 	must(t, students(t, registry, "north"))
 	registry.Forget("north")
 	if err := students(t, registry, "north"); err == nil || !strings.Contains(err.Error(), "42P01") && !strings.Contains(err.Error(), "3F000") {
