@@ -68,7 +68,8 @@ func ownDatabase(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (exi
 // tables, or not at all. conn is to the registered database.
 func (p *Platform) built(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (version string, err error) {
 	look := func(conn *pgx.Conn) error {
-		if err := command(ctx, conn, "SELECT pg_advisory_lock("+buildLockOf(row.ID)+")"); err != nil {
+		// The lock itself is of no use: what is built is there once the lock is free.
+		if err := command(ctx, conn, "SELECT pg_advisory_xact_lock("+buildLockOf(row.ID)+")"); err != nil {
 			return err
 		}
 		err := ask(ctx, conn, "SELECT nspname FROM pg_namespace WHERE nspname = $1 AND obj_description(oid, 'pg_namespace') = $2", []any{row.SchemaName, mark(row.ID)}, new(string))
@@ -138,7 +139,7 @@ func (p *Platform) Recover(ctx context.Context) error {
 }
 
 func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
-	return p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
+	return p.registry.OnSession(ctx, row.Database, func(conn *pgx.Conn) error {
 		// A killed process's server session may take a moment to end.
 		locked := false
 		for attempt := 0; !locked; attempt++ {
