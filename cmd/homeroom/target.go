@@ -70,7 +70,7 @@ func (t target) place() string {
 	return t.Database + "/" + t.own
 }
 
-// address is the URL of the target's database, given that of primary. It holds the password.
+// address is the URL of the target's database, past any pooler, given that of primary. It holds the password.
 func (t target) address(primary string) (string, error) {
 	switch {
 	case t.Database == postgres.Primary:
@@ -78,7 +78,7 @@ func (t target) address(primary string) (string, error) {
 	case t.at.URL == "":
 		return "", fmt.Errorf("the database %s is not registered", t.Database)
 	}
-	return t.at.Address(t.own)
+	return t.at.Direct().Address(t.own)
 }
 
 // onEach calls do for each target with a connection to its database, one a database; conn is that to
