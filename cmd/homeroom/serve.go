@@ -197,8 +197,3 @@ func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
-
-// onConn is withConn on the place's own database.
-func (p *place) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
-	return withConn(ctx, p.url, do)
-}

@@ -68,7 +68,8 @@ func ownDatabase(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (exi
 // tables, or not at all. conn is to the registered database.
 func (p *Platform) built(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (version string, err error) {
 	look := func(conn *pgx.Conn) error {
-		if err := command(ctx, conn, "SELECT pg_advisory_lock("+buildLockOf(row.ID)+")"); err != nil {
+		// The lock itself is of no use: what is built is there once the lock is free.
+		if err := command(ctx, conn, "SELECT pg_advisory_xact_lock("+buildLockOf(row.ID)+")"); err != nil {
 			return err
 		}
 		err := ask(ctx, conn, "SELECT nspname FROM pg_namespace WHERE nspname = $1 AND obj_description(oid, 'pg_namespace') = $2", []any{row.SchemaName, mark(row.ID)}, new(string))
@@ -140,7 +141,7 @@ func (p *Platform) Recover(ctx context.Context) error {
 // unattended runs do with the lock of a claimed school, and a connection to its registered database, if
 // nobody is at work on it.
 func (p *Platform) unattended(ctx context.Context, row *publicdb.School, do func(*pgx.Conn) error) (free bool, err error) {
-	err = p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
+	err = p.registry.OnSession(ctx, row.Database, func(conn *pgx.Conn) error {
 		// A killed process's server session may take a moment to end.
 		for attempt := 0; ; attempt++ {
 			if err := ask(ctx, conn, "SELECT pg_try_advisory_lock("+lockOf(row.ID)+")", nil, &free); err != nil {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -49,10 +50,37 @@ func checkURL(text string) string {
 			return "The URL must not hold the parameter " + name + ": password_ref says where the password is."
 		}
 	}
+	if _, _, err := net.SplitHostPort(u.Query().Get(direct)); err != nil && u.Query().Has(direct) {
+		return "The URL's parameter direct takes host:port, where the database is reached past its connection pooler."
+	}
 	if _, err := pgxpool.ParseConfig(text); err != nil {
 		return "The URL has parameters that can't be used."
 	}
 	return ""
+}
+
+// direct is the parameter of a URL that says where the database is reached past its pooler.
+const direct = "direct"
+
+// Direct returns the registration past its pooler, for what needs a session of its own, where the URL says
+// ?direct=host:port; else the registration itself.
+func (r Registration) Direct() Registration {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return r
+	}
+	query := u.Query()
+	host, port, err := net.SplitHostPort(query.Get(direct))
+	if err != nil {
+		return r
+	}
+	query.Del(direct)
+	query.Del("pool_mode")
+	query.Set("host", host)
+	query.Set("port", port)
+	u.RawQuery = query.Encode()
+	r.URL = u.String()
+	return r
 }
 
 func hasPassword(u *url.URL) bool {

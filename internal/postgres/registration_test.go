@@ -36,6 +36,20 @@ func TestAddress(t *testing.T) {
 	if address, err := dedicated.Address("school_elm"); err != nil || address != dedicated.URL {
 		t.Error(address, err)
 	}
+	pooled := postgres.Registration{URL: "postgres://homeroom@pooler.example:6432/schools?sslmode=disable&pool_mode=transaction&direct=db.example:5433", PasswordRef: "env:HOMEROOM_DB_PASSWORD_TEST"}
+	if faults := pooled.Check(); faults != nil {
+		t.Fatal(faults)
+	}
+	address, err := pooled.Direct().Address("school_elm")
+	must(t, err)
+	config, err := pgx.ParseConfig(address)
+	must(t, err)
+	if config.Password != secret || config.Database != "school_elm" || config.Host != "db.example" || config.Port != 5433 || len(config.RuntimeParams) > 0 || len(config.Fallbacks) > 0 {
+		t.Error("past the pooler: " + address)
+	}
+	if dedicated.Direct() != dedicated {
+		t.Error("without a pooler the way past it is another")
+	}
 	gone := postgres.Registration{URL: "postgres://homeroom@db.example/alone", PasswordRef: "env:HOMEROOM_DB_PASSWORD_GONE"}
 	if address, err := gone.Address(""); err == nil || address != "" {
 		t.Error("without its password it has an address")
@@ -47,7 +61,7 @@ func TestCheckedRegistration(t *testing.T) {
 	for _, url := range []string{
 		"", "x", "postgres:", "postgres://", "postgres://h", "postgres://h/", "postgres://h/a/b", "mysql://h/d", "http://h/d", "host=h dbname=d", "postgres://h/d\x00", "postgres://%zz/d", "postgres://h:port/d",
 		"postgres://u:hunter2@h/d", "postgres://u:@h/d", "postgres://h/d?password=hunter2", "postgres://h/d?sslpassword=hunter2", "postgres://h/d?passfile=hunter2", "postgres://h/d?service=x", "postgres://h/d?pass%77ord=hunter2",
-		"postgres://h/d?sslmode=maybe", "postgres://h/d?pool_max_conns=many",
+		"postgres://h/d?sslmode=maybe", "postgres://h/d?direct=h", "postgres://h/d?direct=", "postgres://h/d?pool_max_conns=many",
 	} {
 		faults := postgres.Registration{URL: url}.Check()
 		if len(faults) != 1 || faults[0].Location != "url" || strings.Contains(faults[0].Message, "hunter2") {
