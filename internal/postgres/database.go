@@ -22,7 +22,7 @@ type Database struct {
 	pools  *Pools
 	name   string
 	lookup Lookup
-	share  chan struct{} // what its server may have of the permits; nil for all
+	share  *share // what its server may have of permits and slots
 
 	current atomic.Pointer[homes] // nil while there is none
 	up      atomic.Bool           // the last attempt to connect came through
@@ -85,34 +85,42 @@ func (d *Database) released(home *home) {
 	d.leave()
 }
 
+// enter waits for a permit, first for one of the share: who waits there keeps nobody else from theirs.
+func (d *Database) enter(ctx context.Context) error {
+	if d.share == nil {
+		return line(ctx, d.pools.permits)
+	}
+	if err := line(ctx, d.share.permits); err != nil {
+		return err
+	}
+	err := line(ctx, d.pools.permits)
+	if err != nil {
+		<-d.share.permits
+	}
+	return err
+}
+
 // leave gives back the permit.
 func (d *Database) leave() {
 	<-d.pools.permits
 	if d.share != nil {
-		<-d.share
+		<-d.share.permits
 	}
 }
 
-// With runs do with a connection. It is for what has no scope: the session's locks are let go after.
+// With runs do with a connection, for what has no scope. It must leave nothing on the session.
 func (d *Database) With(ctx context.Context, do func(*pgx.Conn) error) error {
 	conn, err := d.Acquire(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer d.Release(conn)
-	defer func() { // also if do panics
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
-		defer cancel()
-		if _, err := conn.Exec(last, "SELECT pg_advisory_unlock_all()"); err != nil {
-			_ = conn.Conn().Close(last)
-		}
-	}()
 	return do(conn.Conn())
 }
 
 // from takes a connection from the pool, once it is this caller's turn.
 func (d *Database) from(ctx context.Context, pool *homes, searchPath string) (*pgxpool.Conn, error) {
-	if err := line(ctx, d.share, d.pools.permits); err != nil {
+	if err := d.enter(ctx); err != nil {
 		return nil, err
 	}
 	if d.current.Load() != pool { // who has waited in line does not wait for a lost pool too
@@ -145,7 +153,7 @@ func (d *Database) connection(ctx context.Context, pool *homes, home *home) (*pg
 		ctx, cancel = context.WithTimeout(ctx, acquireTimeout)
 		defer cancel()
 	}
-	return own.Acquire(ctx)
+	return own.Acquire(connecting{ctx})
 }
 
 // note takes down that no connection could be made. The pool is given up with it: the database may be
