@@ -168,7 +168,7 @@ func (p *Pools) closeUnused() {
 
 // connecting is the context of who makes a connection: pgconn dials for its cancel requests too, which
 // need no slot.
-type connecting struct{ context.Context }
+type connecting struct{ context.Context } //nolint:containedctx // it is a context
 
 // Value says that a connection is being made.
 func (c connecting) Value(key any) any {
