@@ -235,3 +235,24 @@ func TestRegistrationChanges(t *testing.T) {
 		}
 	}
 }
+
+// Where a database is changes for every process at once, also when somebody changes it with psql.
+func TestRegistrationChangesAreHeard(t *testing.T) {
+	t.Parallel()
+	all, conn := replicas(t, 2)
+	north, south := testkit.EmptyDatabase(t), testkit.EmptyDatabase(t)
+	register(t, all[0].Registry, "north", north, true)
+	testkit.On(t, south, testkit.Tenant(t).CreateScript("school_a"))
+	testkit.On(t, south, "INSERT INTO school_a.students (id, admission_number, first_name, last_name, created_at, updated_at) VALUES (gen_random_uuid(), '1', 'Amina', 'Okafor', now(), now())")
+	for _, r := range all {
+		must(t, students(t, r.Registry, "north"))
+	}
+	run(t, conn, "UPDATE public.databases SET url = '"+south+"'")
+	for _, r := range all {
+		eventually(t, "the students of south", func() bool {
+			n, err := r.Schema("north", "school_a").Student.Query().Count(t.Context())
+			must(t, err)
+			return n == 1
+		})
+	}
+}

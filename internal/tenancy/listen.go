@@ -151,6 +151,9 @@ func (r *Registry) heard(payload string) {
 	case "contact":
 		r.contacts.keyChanged(key)
 		return
+	case "database":
+		r.pools.Forget(key)
+		return
 	case "fence":
 		if heard, ours := r.fences.LoadAndDelete(key); ours {
 			close(heard.(chan struct{})) //nolint:forcetypeassert // InTx put it there
