@@ -30,7 +30,7 @@ type selection struct {
 	Output string   `short:"o" enum:"table,json" default:"table" help:"table or json." placeholder:"FORMAT"`
 }
 
-// onFleet runs do with a connection of its own to the database that the settings name.
+// onFleet runs do with a connection of its own, past any pooler, to the database that the settings name.
 func onFleet(c *console, database *config.Database, do func(*pgx.Conn, directories) error) error {
 	checked, err := config.Check(database, nil, nil, tenancy.NormaliseHost)
 	if err != nil {
@@ -44,7 +44,7 @@ func onFleet(c *console, database *config.Database, do func(*pgx.Conn, directori
 	if err != nil {
 		return err
 	}
-	err = withConn(c.ctx, s.url, func(conn *pgx.Conn) error { return do(conn, dirs) })
+	err = s.onDirect(c.ctx, func(conn *pgx.Conn) error { return do(conn, dirs) })
 	return errors.Join(err, s.Close())
 }
 

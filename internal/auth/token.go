@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -11,7 +12,10 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-const issuer = "homeroom"
+const (
+	issuer         = "homeroom"
+	audiencePrefix = "school:" // before the school's id
+)
 
 // Tokens signs and checks access tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037). A token
 // is bound to one school by its audience, never by a hostname.
@@ -25,7 +29,7 @@ type Tokens struct {
 // verified is what a token with a good signature says. To check one anew costs more than all else of
 // a small request; whether it has ended and which school it is of is asked each time.
 type verified struct {
-	audience  string
+	school    uuid.UUID
 	principal Principal
 	expires   time.Time
 }
@@ -58,7 +62,7 @@ func (t *Tokens) ForSchool(schoolID uuid.UUID, p Principal, lifetime time.Durati
 	expires := now.Add(lifetime).UTC().Truncate(time.Second)
 	token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		jwt.RegisteredClaims{
-			Issuer: issuer, Subject: p.Name, Audience: jwt.ClaimStrings{audience(schoolID)}, ID: uuid.NewString(),
+			Issuer: issuer, Subject: p.Name, Audience: jwt.ClaimStrings{audiencePrefix + schoolID.String()}, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		}, p.Role,
 	}).SignedString(t.key)
@@ -77,13 +81,13 @@ func (t *Tokens) BySchoolToken(schoolID uuid.UUID, token string) (Principal, err
 		}
 		t.verified.Set(digest, known)
 	}
-	if known.audience != audience(schoolID) || !t.now().Before(known.expires) {
+	if known.school != schoolID || !t.now().Before(known.expires) {
 		return Principal{}, refused()
 	}
 	return known.principal, nil
 }
 
-// verify checks a token's signature and form. It must be meant for just one audience.
+// verify checks a token's signature and form. It must be meant for just one school.
 func (t *Tokens) verify(token string) (verified, error) {
 	var c claims
 	if _, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.key.Public(), nil }); err != nil {
@@ -92,7 +96,10 @@ func (t *Tokens) verify(token string) (verified, error) {
 	if len(c.Audience) != 1 {
 		return verified{}, jwt.ErrTokenInvalidAudience
 	}
-	return verified{c.Audience[0], Principal{Name: c.Subject, Role: c.Role}, c.ExpiresAt.Time}, nil
+	id, ok := strings.CutPrefix(c.Audience[0], audiencePrefix)
+	school, err := uuid.Parse(id)
+	if !ok || err != nil {
+		return verified{}, jwt.ErrTokenInvalidAudience
+	}
+	return verified{school, Principal{Name: c.Subject, Role: c.Role}, c.ExpiresAt.Time}, nil
 }
-
-func audience(schoolID uuid.UUID) string { return "school:" + schoolID.String() }

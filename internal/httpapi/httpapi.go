@@ -68,40 +68,33 @@ func (h *Handler) Drain(ctx context.Context) {
 	}
 }
 
-// visit is one request on its way through, for its log line.
-type visit struct {
-	school, route string
-}
-
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	wire.RequestIDMiddleware(http.HandlerFunc(h.observe)).ServeHTTP(w, r)
-}
-
-func (h *Handler) observe(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	address := h.forwarded(r)
-	log := h.settings.Log.With().Str("request_id", wire.RequestID(r.Context())).Str("host", clip(r.Host)).Logger()
-	v, recorder := &visit{}, &statusRecorder{ResponseWriter: w}
-	r = r.WithContext(systemapi.WithAddress(log.WithContext(r.Context()), address.String()))
+	ctx := wire.Begin(w, r)
+	host, address := h.forwarded(r)
+	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(host)).Logger()
+	v := &visit{ResponseWriter: w}
+	r = r.WithContext(systemapi.WithAddress(log.WithContext(ctx), address.String()))
+	r.Host = host
 	defer func() {
-		aborted := rescue(recover(), recorder, r)
+		aborted := rescue(recover(), v, r)
 		event := log.Info()
 		if v.school != "" {
 			event.Str("school", v.school)
 		}
-		event.Str("method", clip(r.Method)).Str("route", v.route).Int("status", recorder.status()).
+		event.Str("method", clip(r.Method)).Str("route", v.route).Int("status", v.status()).
 			Dur("duration_ms", time.Since(start)).Msg("request")
 		if aborted {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	h.route(recorder, r, v)
+	h.route(v, r)
 }
 
 // rescue answers a request whose handler panicked, and reports whether the connection must be cut:
 // because the handler asked for it, or because half an answer is out already.
-func rescue(panicked any, w *statusRecorder, r *http.Request) bool {
+func rescue(panicked any, v *visit, r *http.Request) bool {
 	if panicked == nil {
 		return false
 	}
@@ -109,49 +102,51 @@ func rescue(panicked any, w *statusRecorder, r *http.Request) bool {
 		return true
 	}
 	cause := fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
-	if w.code != 0 {
+	if v.code != 0 {
 		zerolog.Ctx(r.Context()).Error().Err(cause).Msg("panic in the middle of an answer")
 		return true
 	}
-	wire.WriteProblem(w, r, cause)
+	wire.WriteProblem(v, r, cause)
 	return false
 }
 
 // route finds who answers: by the path for the probes, else by the host.
-func (h *Handler) route(w http.ResponseWriter, r *http.Request, v *visit) {
+func (h *Handler) route(v *visit, r *http.Request) {
 	switch r.URL.Path {
 	case "/healthz", "/readyz":
 		v.route = r.URL.Path
-		h.probe(w, r)
+		h.probe(v, r)
 		return
 	}
 	h.inFlight.Add(1)
 	defer h.inFlight.Add(-1)
 	host, err := tenancy.NormaliseHost(r.Host)
 	if err == nil && slices.Contains(h.settings.PublicHosts, host) {
-		h.serve(h.system, w, r, v)
+		serve(h.system, v, r)
 		return
 	}
 	tenant, err := h.registry.ByHost(r.Context(), r.Host)
 	if err != nil {
-		wire.WriteProblem(w, r, err)
+		wire.WriteProblem(v, r, err)
 		return
 	}
 	v.school = tenant.Code
 	if err := tenant.Enter(r.Context()); err != nil {
-		wire.WriteProblem(w, r, err)
+		wire.WriteProblem(v, r, err)
 		return
 	}
 	defer tenant.Leave() // also if it panics
-	h.serve(h.tenant, w, r.WithContext(tenantapi.WithTenant(r.Context(), tenant)), v)
+	// In place: r is ServeHTTP's own copy.
+	*r = *r.WithContext(tenantapi.WithTenant(r.Context(), tenant))
+	serve(h.tenant, v, r)
 }
 
-func (h *Handler) serve(api http.Handler, w http.ResponseWriter, r *http.Request, v *visit) {
+func serve(api http.Handler, v *visit, r *http.Request) {
 	defer func() { // also if it panics
 		_, pattern, _ := strings.Cut(r.Pattern, " ")
 		v.route = strings.TrimSuffix(pattern, "{$}")
 	}()
-	api.ServeHTTP(w, r)
+	api.ServeHTTP(v, r)
 }
 
 // probe answers /healthz, whether the process lives, and /readyz, whether it can serve.
@@ -189,32 +184,33 @@ func clip(text string) string {
 	return text
 }
 
-// statusRecorder remembers the status that was answered.
-type statusRecorder struct {
+// visit is one request on its way through, for its log line: its answer, and where it led.
+type visit struct {
 	http.ResponseWriter
-	code int // 0 until the head is out
+	code          int // 0 until the head is out
+	school, route string
 }
 
-func (w *statusRecorder) WriteHeader(code int) {
-	if w.code == 0 && code >= http.StatusOK {
-		w.code = code
+func (v *visit) WriteHeader(code int) {
+	if v.code == 0 && code >= http.StatusOK {
+		v.code = code
 	}
-	w.ResponseWriter.WriteHeader(code)
+	v.ResponseWriter.WriteHeader(code)
 }
 
-func (w *statusRecorder) Write(p []byte) (int, error) {
-	if w.code == 0 {
-		w.code = http.StatusOK
+func (v *visit) Write(p []byte) (int, error) {
+	if v.code == 0 {
+		v.code = http.StatusOK
 	}
-	return w.ResponseWriter.Write(p)
+	return v.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach the writer itself.
-func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (v *visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 
-func (w *statusRecorder) status() int {
-	if w.code == 0 {
+func (v *visit) status() int {
+	if v.code == 0 {
 		return http.StatusOK // what net/http answers for a handler that wrote nothing
 	}
-	return w.code
+	return v.code
 }

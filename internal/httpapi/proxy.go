@@ -1,27 +1,25 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 )
 
-// forwarded returns the client's address and, where the request came through a trusted proxy, puts
-// the host that the client asked for into r. From anybody else X-Forwarded-* is only hearsay.
-func (h *Handler) forwarded(r *http.Request) netip.Addr {
+// forwarded returns the host that the client asked for and the client's address: what a trusted proxy
+// says of them, if the request came through one. From anybody else X-Forwarded-* is only hearsay.
+func (h *Handler) forwarded(r *http.Request) (string, netip.Addr) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{}
+		return r.Host, netip.Addr{}
 	}
 	address := peer.Addr().Unmap()
 	if !h.trusts(address) {
-		return address
+		return r.Host, address
 	}
-	if host := last(r.Header.Values("X-Forwarded-Host")); host != "" {
-		r.Host = host
-	}
-	return h.client(address, r.Header.Values("X-Forwarded-For"))
+	return cmp.Or(last(r.Header.Values("X-Forwarded-Host")), r.Host), h.client(address, r.Header.Values("X-Forwarded-For"))
 }
 
 // client goes back from the proxy that called us to the first address that is none of ours: what

@@ -37,7 +37,7 @@ func (c creation) elsewhere(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return c.registry.OnConn(ctx, c.n.Database, func(conn *pgx.Conn) error {
+	return c.registry.OnSession(ctx, c.n.Database, func(conn *pgx.Conn) error {
 		if err := command(ctx, conn, "SELECT pg_advisory_lock("+lockOf(c.id)+")"); err != nil {
 			return err
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 // NewOver lets a test stand between a registry and its primary database.
-func NewOver(pools *postgres.Pools, primary entpgx.Pool, listens func() (*pgx.ConnConfig, error)) *Registry {
-	return newRegistry(pools, primary, listens, Options{Roles: true})
+func NewOver(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx.ConnConfig, error)) *Registry {
+	return newRegistry(pools, primary, direct, Options{Roles: true})
 }
 
 // Trusts lets a test wait until changes are heard, or are not.

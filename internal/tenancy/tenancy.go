@@ -3,6 +3,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -32,13 +33,16 @@ type Registry struct {
 	memory   *memory
 	hosts    *index
 	contacts *index
-	fences   sync.Map                        // of InTx: id -> chan struct{}, closed when its message is heard
-	listens  func() (*pgx.ConnConfig, error) // how the listener connects
+	fences   sync.Map // of InTx: id -> chan struct{}, closed when its message is heard
+
+	addresses *addresses
+	direct    func() (*pgx.ConnConfig, error) // how primary is reached for a session
 }
 
 // Options are how a registry works.
 type Options struct {
-	Roles bool // requests of a school that has a PostgreSQL role run as that role
+	Roles  bool   // requests of a school that has a PostgreSQL role run as that role
+	Direct string // URL of primary past its pooler, for what needs a session; "" if there is none
 }
 
 // Tenant is one school as a request meets it.
@@ -54,19 +58,21 @@ type Tenant struct {
 // New returns the registry of the schools in the databases of pools, and tells pools where databases
 // other than primary are.
 func New(pools *postgres.Pools, options Options) *Registry {
-	return newRegistry(pools, pools.Database(postgres.Primary), pools.ConnConfig, options)
+	direct := cmp.Or(options.Direct, pools.Primary().URL)
+	return newRegistry(pools, pools.Database(postgres.Primary), func() (*pgx.ConnConfig, error) { return postgres.ConnConfig(direct) }, options)
 }
 
-func newRegistry(pools *postgres.Pools, primary entpgx.Pool, listens func() (*pgx.ConnConfig, error), options Options) *Registry {
+func newRegistry(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx.ConnConfig, error), options Options) *Registry {
 	r := &Registry{
 		db:    entpgx.New(primary, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256}),
-		pools: pools, roles: options.Roles, listens: listens,
+		pools: pools, roles: options.Roles, direct: direct,
 		memory: &memory{schools: map[uuid.UUID]*schoolEntry{}},
 	}
 	r.public = publicdb.NewClient(publicdb.Driver(r.db.Driver(scope(publicSchema))))
 	r.hosts = newIndex(r.memory, hostIndex, r.query(byDomain), r.tenant)
 	r.contacts = newIndex(r.memory, contactIndex, r.query(byContact), r.tenant)
-	pools.Others((&addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}).find)
+	r.addresses = &addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}
+	pools.Others(r.addresses.find)
 	return r
 }
 

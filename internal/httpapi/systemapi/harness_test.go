@@ -52,7 +52,10 @@ func (p *place) serve(t *testing.T, now func() time.Time) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: p.tokens, Now: now}, "test")
-	server := httptest.NewServer(wire.RequestIDMiddleware(wire.Handler(mux)))
+	handler := wire.Handler(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r)))
+	}))
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -46,9 +46,9 @@ func places(t *testing.T) (a, b *place) {
 		must(t, err)
 		tenant := &tenancy.Tenant{ID: uuid.New(), Code: name, Name: "School " + name, DB: registry.Schema(postgres.Primary, schema)}
 		handler := wire.Handler(mux)
-		server := httptest.NewServer(wire.RequestIDMiddleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(r.Context(), tenant)))
-		})))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(wire.Begin(w, r), tenant)))
+		}))
 		t.Cleanup(server.Close)
 		p := &place{url: server.URL, tenant: tenant, tokens: tokens, pool: pools.Database(postgres.Primary)}
 		p.token = p.tokenOf(t, auth.RoleAdmin, time.Hour)

@@ -47,7 +47,7 @@ func Handler(mux *http.ServeMux) http.Handler {
 // isClean reports whether ServeMux would leave the path as it is.
 func isClean(p string) bool {
 	cleaned := path.Clean(p)
-	return strings.HasPrefix(p, "/") && (p == cleaned || p == cleaned+"/")
+	return strings.HasPrefix(p, "/") && (p == cleaned || strings.TrimSuffix(p, "/") == cleaned)
 }
 
 func withSlash(r *http.Request) *http.Request {

@@ -176,10 +176,9 @@ func serve(t *testing.T) (*httptest.Server, huma.API, *bytes.Buffer) {
 	register(api)
 	logger := zerolog.New(logged)
 	handler := wire.Handler(mux)
-	server := httptest.NewServer(wire.RequestIDMiddleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(logger.WithContext(r.Context()))
-		handler.ServeHTTP(w, r)
-	})))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r.WithContext(logger.WithContext(wire.Begin(w, r))))
+	}))
 	t.Cleanup(server.Close)
 	return server, api, logged
 }
