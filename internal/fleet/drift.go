@@ -63,8 +63,8 @@ func (c *comparison) compare(ctx context.Context, conn *pgx.Conn, targets []Targ
 	if err != nil {
 		return nil, err
 	}
-	var live map[string]print
-	if err := reading(ctx, conn, func(tx pgx.Tx) error { live, err = prints(ctx, tx, targets); return err }); err != nil {
+	var live map[string]digest
+	if err := reading(ctx, conn, func(tx pgx.Tx) error { live, err = digests(ctx, tx, targets); return err }); err != nil {
 		return nil, err
 	}
 	var differ []Target
@@ -76,7 +76,7 @@ func (c *comparison) compare(ctx context.Context, conn *pgx.Conn, targets []Targ
 		if err != nil {
 			return nil, err
 		}
-		if !live[drift.Schema].equals(should.print) {
+		if !live[drift.Schema].equals(should.digest) {
 			differ = append(differ, drift.Target)
 		}
 	}
@@ -141,7 +141,7 @@ func unknown(s State) string {
 
 // reference is what a schema at some revision should be.
 type reference struct {
-	print
+	digest
 	objects []object
 	same    map[part]string // definitions that a part has after it was made from its own definition
 }
@@ -168,7 +168,7 @@ func (d *Directory) reference(ctx context.Context, conn *pgx.Conn, version strin
 		if _, err := tx.Exec(ctx, d.until(version).CreateScript(scratch[0].Schema), pgx.QueryExecModeSimpleProtocol); err != nil {
 			return err
 		}
-		all, err := prints(ctx, tx, scratch)
+		all, err := digests(ctx, tx, scratch)
 		if err != nil {
 			return err
 		}

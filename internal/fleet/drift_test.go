@@ -167,7 +167,7 @@ func TestRandomDrift(t *testing.T) {
 	d := testkit.Tenant(t)
 	targets := newSchools(t, conn, d, 8)
 	want := map[string]int{}
-	for range 12 {
+	for range 24 {
 		i, p := random.IntN(len(targets)-1), planted[random.IntN(len(planted)-1)] // all but the last, which drops the role
 		// Two plants may not go together: then the second is left out.
 		if _, err := conn.Exec(t.Context(), plant("BEGIN; SET LOCAL search_path = $schema; "+p.sql+"; COMMIT", targets, i), pgx.QueryExecModeSimpleProtocol); err != nil {
@@ -191,8 +191,10 @@ func TestRandomDrift(t *testing.T) {
 func TestDriftAtDifferentRevisions(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, testkit.EmptyDatabase(t))
-	files := []string{"1", "CREATE TABLE a (id int, kind varchar CHECK (kind IN ('x', 'y')));", "2", "ALTER TABLE a ADD b int DEFAULT 0;",
-		"3", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY IF NOT EXISTS a_id ON a (id);\n"}
+	files := []string{
+		"1", "CREATE TABLE a (id int, kind varchar CHECK (kind IN ('x', 'y')));", "2", "ALTER TABLE a ADD b int DEFAULT 0;",
+		"3", "-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY IF NOT EXISTS a_id ON a (id);\n",
+	}
 	all := load(t, folder(t, files...))
 	var targets []fleet.Target
 	for i := range 3 {
@@ -237,4 +239,21 @@ func TestDriftOfShortNames(t *testing.T) {
 		targets = append(targets, fleet.Target{Schema: schema})
 	}
 	clean(t, d, conn, targets)
+}
+
+// What was found is mended only while it is still true: a migration in between may have made it otherwise.
+func TestMendAfterAMigration(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, testkit.EmptyDatabase(t))
+	files := []string{"1", "CREATE TABLE a (id int);", "2", "ALTER TABLE a ADD IF NOT EXISTS b int;"}
+	one, two := load(t, folder(t, files[:2]...)), load(t, folder(t, files...))
+	exec(t, conn, one.CreateScript("s")+"ALTER TABLE s.a ADD b int")
+	found := drift(t, two, conn, []fleet.Target{{Schema: "s"}})[0]
+	if _, err := two.Apply(t.Context(), conn, "s"); err != nil {
+		t.Fatal(err)
+	}
+	if err := found.Mend(t.Context(), conn); err == nil || !strings.Contains(err.Error(), "another run was faster") {
+		t.Errorf("mended a schema that was migrated meanwhile: %v", err)
+	}
+	clean(t, two, conn, []fleet.Target{{Schema: "s"}})
 }

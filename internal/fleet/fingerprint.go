@@ -25,28 +25,28 @@ type part struct{ kind, table, name string }
 
 func (o object) part() part { return part{o.kind, o.table, o.name} }
 
-// print is what a schema is, in short: equal for schemas with the same parts.
-type print struct {
+// digest is what a schema is, in short: equal for schemas with the same parts.
+type digest struct {
 	parts  []byte
 	rights int // those that are not what they should be
 }
 
-func (p print) equals(reference print) bool {
-	return bytes.Equal(p.parts, reference.parts) && p.rights == 0
+func (d digest) equals(reference digest) bool {
+	return bytes.Equal(d.parts, reference.parts) && d.rights == 0
 }
 
 // settings make definitions come out alike: names outside pg_catalog with their schemas, which the query
 // takes off. To compile it takes longer than it saves.
 const settings = "SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; SET LOCAL statement_timeout = 0;"
 
-// prints returns the prints of the targets' schemas, by schema. One that does not exist has none.
-func prints(ctx context.Context, tx pgx.Tx, targets []Target) (map[string]print, error) {
+// digests returns the digests of the targets' schemas, by schema. One that does not exist has none.
+func digests(ctx context.Context, tx pgx.Tx, targets []Target) (map[string]digest, error) {
 	rows, err := ask(ctx, tx, targets, `SELECT nspname, sha256(convert_to(string_agg(line, chr(10) ORDER BY line) FILTER (WHERE should IS NULL), 'UTF8')), count(should)
 		FROM (SELECT nspname, should, concat_ws(chr(9), kind, "table", name, definition) COLLATE "C" AS line FROM plain) AS lines GROUP BY nspname`)
-	found, schema, p := map[string]print{}, "", print{}
+	found, schema, d := map[string]digest{}, "", digest{}
 	if err == nil {
-		_, err = pgx.ForEachRow(rows, []any{&schema, &p.parts, &p.rights}, func() error {
-			found[schema] = print{bytes.Clone(p.parts), p.rights}
+		_, err = pgx.ForEachRow(rows, []any{&schema, &d.parts, &d.rights}, func() error {
+			found[schema] = digest{bytes.Clone(d.parts), d.rights}
 			return nil
 		})
 	}

@@ -10,7 +10,7 @@ WITH asked AS MATERIALIZED (
   SELECT oid, quote_ident(rolname) AS name FROM pg_roles WHERE rolname ~ '^hr_.+_[0-9a-f]{12}$' UNION ALL SELECT 0, 'PUBLIC'
 ), relations AS MATERIALIZED (
   SELECT a.*, c.oid, c.relkind, c.relname, quote_ident(c.relname) AS name, c.relpersistence, c.relrowsecurity, c.relowner, c.relacl
-  FROM pg_class c JOIN asked a ON a.schema = c.relnamespace
+  FROM pg_class c JOIN asked a ON a.schema::bigint = c.relnamespace::bigint -- one pass: an index has the names first and is read whole for each schema
   WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND c.oid NOT IN (SELECT objid FROM extended WHERE classid = 'pg_class'::regclass)
     AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i')) -- of an identity
 ), tables AS MATERIALIZED (

@@ -91,20 +91,23 @@ func (m *mender) drop(o object) {
 	m.steps = append(m.steps, step{-1 - slices.Index(order, o.kind), dropping(o)})
 }
 
-// missing makes a part that is not there. What is written with its table or column is not told apart.
+// missing makes a part that is not there. What goes with a missing table or column is no difference of its
+// own, and columns, defaults and the like are written with it.
 func (m *mender) missing(o object) {
-	whole := slices.Contains(relations, o.kind)
-	noTable := !whole && !has(m.is, o) && has(m.should, o)
-	if !noTable && !withColumn(m.is, o) {
-		m.differ(o, "", o.definition)
-	}
-	if noTable && (o.kind == "column" || ofColumn(o)) || withColumn(m.is, o) {
+	if withColumn(m.is, o) {
 		return
 	}
-	switch {
-	case o.kind == "table":
+	if withTable(m.is, o) && has(m.should, o) {
+		if o.kind != "column" {
+			m.make(o, making(o))
+		}
+		return
+	}
+	m.differ(o, "", o.definition)
+	switch o.kind {
+	case "table":
 		m.make(o, m.table(o))
-	case o.kind == "column":
+	case "column":
 		m.make(o, m.column(o))
 	default:
 		m.make(o, making(o))
@@ -115,14 +118,14 @@ func (m *mender) missing(o object) {
 	to := object{kind: "grant"}
 	if o.kind == "sequence" {
 		m.make(to, "GRANT USAGE ON SEQUENCE "+o.table+" TO "+ident(m.role))
-	} else if whole {
+	} else if slices.Contains(relations, o.kind) {
 		m.make(to, "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE "+o.table+" TO "+ident(m.role))
 	}
 }
 
 // strange drops a part that should not be there, unless it goes with its table or column.
 func (m *mender) strange(o object) {
-	if !slices.Contains(relations, o.kind) && has(m.is, o) && !has(m.should, o) {
+	if withTable(m.should, o) && has(m.is, o) {
 		if o.kind == "foreign key" {
 			m.drop(o) // else it would keep another strange table
 		}

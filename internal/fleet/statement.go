@@ -13,6 +13,11 @@ func has(parts map[part]object, o object) bool {
 	})
 }
 
+// withTable reports whether a part belongs to a table that is not among the parts.
+func withTable(parts map[part]object, o object) bool {
+	return !slices.Contains(relations, o.kind) && !has(parts, o)
+}
+
 // ofColumn reports whether a part is written with its column.
 func ofColumn(o object) bool {
 	return o.kind == "default" || o.kind == "identity" || o.kind == "not null"
