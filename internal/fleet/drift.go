@@ -113,20 +113,24 @@ func (c *comparison) explain(ctx context.Context, conn *pgx.Conn, drifts []Drift
 
 // versions reads where the schemas stand.
 func (c *comparison) versions(ctx context.Context, conn *pgx.Conn, targets []Target) ([]Drift, error) {
+	var schemas []string
+	for _, t := range targets {
+		schemas = append(schemas, t.Schema)
+	}
+	states, err := c.dir.Survey(ctx, conn, schemas)
 	drifts := make([]Drift, len(targets))
 	for i, t := range targets {
-		state, err := c.dir.Status(ctx, conn, t.Schema)
-		if err != nil {
-			return nil, err
-		}
+		state := states[t.Schema]
 		drifts[i] = Drift{Target: t, Version: state.Version, Unknown: unknown(state), Differences: []Difference{}, SQL: []string{}}
 	}
-	return drifts, nil
+	return drifts, err
 }
 
 // unknown says why no reference can be made for a schema.
 func unknown(s State) string {
 	switch {
+	case s.Missing:
+		return "there is no such schema"
 	case s.Version == "":
 		return "it has no revision"
 	case s.Ahead:

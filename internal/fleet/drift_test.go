@@ -219,7 +219,7 @@ func TestDriftAtDifferentRevisions(t *testing.T) {
 	old := load(t, folder(t, "1", files[1], "2", "ALTER TABLE a ADD c int;"))
 	exec(t, conn, "CREATE SCHEMA empty")
 	targets = append(targets, fleet.Target{Schema: "empty"}, fleet.Target{Schema: "nowhere"})
-	for i, unknown := range []string{"", "edited", "ahead", "no revision", "no revision"} {
+	for i, unknown := range []string{"", "edited", "ahead", "no revision", "no such schema"} {
 		f := drift(t, old, conn, targets)[i]
 		if len(f.Differences) > 0 || (f.Unknown == "") != (unknown == "") || !strings.Contains(f.Unknown, unknown) {
 			t.Errorf("%d: %+v", i, f)
