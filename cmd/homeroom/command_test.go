@@ -159,7 +159,7 @@ func TestDoctor(t *testing.T) {
 	homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--domain", "elm.test").expect(t, 0)
 	homeroom(t, url, "doctor").expect(t, 0, "PostgreSQL", "may create schemas", "schools without one: 0", "none in front", "none beside", "behind their migrations: 0")
 	ask[*string](t, url, "WITH gone AS (UPDATE clients SET schema_version = '0' RETURNING 1) SELECT NULL::text")
-	homeroom(t, url, "doctor").expect(t, 1, "behind their migrations: 1", "1 of 11 checks failed")
+	homeroom(t, url, "doctor").expect(t, 1, "behind their migrations: 1", "1 of 12 checks failed")
 	homeroom(t, testkit.EmptyDatabase(t), "doctor").expect(t, 1, "public schema", "behind")
 	homeroom(t, "postgres://nobody@127.0.0.1:1/none", "doctor").expect(t, 1, "FAIL", "connection")
 }

@@ -21,6 +21,7 @@ type migrateCommand struct {
 	Status migrateStatus `cmd:"" help:"Where every schema stands."`
 	Apply  migrateApply  `cmd:"" help:"Bring the public schema and every school to the last revision."`
 	Diff   migrateDiff   `cmd:"" help:"Write the migrations that the ent graphs ask for."`
+	Drift  migrateDrift  `cmd:"" help:"What differs in any schema from what its own revision says, and the SQL that mends it."`
 }
 
 // selection narrows which schemas a command looks at.
