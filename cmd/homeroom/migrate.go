@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"entgo.io/ent/dialect/sql/schema"
 	"github.com/jackc/pgx/v5"
@@ -18,7 +17,7 @@ import (
 )
 
 type migrateCommand struct {
-	Status migrateStatus `cmd:"" help:"Where every schema stands."`
+	Status migrateStatus `cmd:"" help:"Where the fleet stands."`
 	Apply  migrateApply  `cmd:"" help:"Bring the public schema and every school to the last revision."`
 	Diff   migrateDiff   `cmd:"" help:"Write the migrations that the ent graphs ask for."`
 	Drift  migrateDrift  `cmd:"" help:"What differs in any schema from what its own revision says, and the SQL that mends it."`
@@ -47,61 +46,6 @@ func onFleet(c *console, database *config.Database, do func(*pgx.Conn, directori
 	}
 	err = s.onDirect(c.ctx, func(conn *pgx.Conn) error { return do(conn, dirs) })
 	return errors.Join(err, s.Close())
-}
-
-type migrateStatus struct{ selection }
-
-type targetState struct {
-	target
-	Version string   `json:"version"`
-	Pending []string `json:"pending"`
-	State   string   `json:"state"`
-}
-
-func (m migrateStatus) Run(c *console, database *config.Database) error {
-	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
-		targets, err := m.targets(c.ctx, conn, dirs)
-		if err != nil {
-			return err
-		}
-		var states []targetState
-		unreachable := 0
-		err = onEach(c.ctx, conn, targets, func(conn *pgx.Conn, t target, err error) error {
-			state := fleet.State{}
-			if err == nil {
-				state, err = t.dir.Status(c.ctx, conn, t.Schema)
-			}
-			shown := targetState{t, state.Version, append([]string{}, state.Pending...), describe(state)}
-			if err != nil {
-				unreachable++
-				shown.State = "unknown: " + err.Error()
-			}
-			states = append(states, shown)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		err = list(c.stdout, m.Output, states, []string{"school", "database", "schema", "version", "pending", "state"}, func(s targetState) []string {
-			return []string{s.School, s.Database, s.Schema, s.Version, fmt.Sprint(len(s.Pending)), s.State}
-		})
-		if unreachable > 0 {
-			err = errors.Join(err, fmt.Errorf("%d of %d schemas could not be looked at", unreachable, len(states)))
-		}
-		return err
-	})
-}
-
-func describe(s fleet.State) string {
-	switch {
-	case len(s.Edited) > 0:
-		return "edited after it was applied: " + strings.Join(s.Edited, ", ")
-	case s.Ahead:
-		return "ahead of this program"
-	case len(s.Pending) > 0:
-		return "behind"
-	}
-	return "current"
 }
 
 type migrateApply struct{ selection }
