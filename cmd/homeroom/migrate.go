@@ -22,6 +22,7 @@ type migrateCommand struct {
 	Apply  migrateApply  `cmd:"" help:"Bring the public schema and every school to the last revision."`
 	Diff   migrateDiff   `cmd:"" help:"Write the migrations that the ent graphs ask for."`
 	Drift  migrateDrift  `cmd:"" help:"What differs in any schema from what its own revision says, and the SQL that mends it."`
+	Lint   migrateLint   `cmd:"" help:"Say what is dangerous in the new migrations."`
 }
 
 // selection narrows which schemas a command looks at.
