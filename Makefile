@@ -53,6 +53,8 @@ build: ## build bin/homeroom
 test: ## every test, from a fresh checkout, with nothing running (PKG=./internal/school/...)
 	@[ -d "$${HOMEROOM_TEST_DISTRICT:-../shared/data/district}" ] || \
 		echo 'Skipped: the tests with a real district, whose export is not here (HOMEROOM_TEST_DISTRICT=folder).'
+	@[ -n "$$HOMEROOM_TEST_ATLAS" ] || command -v atlas >/dev/null || \
+		echo 'Skipped: the test with the atlas command, which is not here (HOMEROOM_TEST_ATLAS=path).'
 	@tested=$$($(TESTED)) && go test -count=1 -shuffle=on $$tested
 
 .PHONY: race

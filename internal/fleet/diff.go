@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres" // also lets atlas open a URL of this scheme
@@ -18,13 +19,14 @@ import (
 
 const indent = "  "
 
+// register makes pgx known under the name that atlas opens.
+var register = sync.OnceFunc(func() { sql.Register("postgres", stdlib.GetDefaultDriver()) })
+
 // Diff compares a graph's tables with what the migrations in the folder at path add up to, and
 // writes a file with the difference, if there is one. scratchURL is an empty database to try them
 // in. It returns the names of the files that were written.
 func Diff(ctx context.Context, scratchURL, path, name string, tables []*entschema.Table) ([]string, error) {
-	if !slices.Contains(sql.Drivers(), "postgres") {
-		sql.Register("postgres", stdlib.GetDefaultDriver()) // the name that atlas opens
-	}
+	register()
 	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
