@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
+	"ariga.io/atlas/sql/migrate"
 	"entgo.io/ent/dialect/sql/schema"
 	"github.com/jackc/pgx/v5"
 
@@ -21,6 +23,8 @@ type migrateCommand struct {
 	Apply  migrateApply  `cmd:"" help:"Bring the public schema and every school to the last revision."`
 	Diff   migrateDiff   `cmd:"" help:"Write the migrations that the ent graphs ask for."`
 	Drift  migrateDrift  `cmd:"" help:"What differs in any schema from what its own revision says, and the SQL that mends it."`
+	Hash   migrateHash   `cmd:"" help:"Bring atlas.sum up to date after a file was edited."`
+	Lint   migrateLint   `cmd:"" help:"Say what is dangerous in the new migrations."`
 }
 
 // selection narrows which schemas a command looks at.
@@ -146,7 +150,7 @@ func (m migrateDiff) diff(ctx context.Context, s *embedded.Server, graph string,
 				return err
 			}
 		}
-		written, err = fleet.Diff(ctx, s.URL(scratch)+"&search_path=public", m.Dir+"/"+graph, m.Name, tables)
+		written, err = fleet.Diff(ctx, s.URL(scratch)+"&search_path=public", m.Dir+"/"+graph, m.Name, graph == "tenant", tables)
 		if err != nil {
 			return err
 		}
@@ -154,4 +158,27 @@ func (m migrateDiff) diff(ctx context.Context, s *embedded.Server, graph string,
 		return err
 	})
 	return written, err
+}
+
+type migrateHash struct {
+	Dir string `default:"atlas" help:"Folder of the migrations." placeholder:"PATH"`
+}
+
+// Run writes atlas.sum anew for the files as they are. A file that was applied anywhere must not have
+// changed: status and apply tell.
+func (m migrateHash) Run() error {
+	for _, graph := range []string{"public", "tenant"} {
+		dir, err := migrate.NewLocalDir(filepath.Join(m.Dir, graph))
+		if err != nil {
+			return usage("%s is no folder of migrations: %w", filepath.Join(m.Dir, graph), err)
+		}
+		sums, err := dir.Checksum()
+		if err != nil {
+			return err
+		}
+		if err := migrate.WriteSumFile(dir, sums); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -73,7 +73,7 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	read := file{version: f.Version(), description: f.Desc(), hash: hash, statements: statements, required: required(f.Bytes())}
+	read := file{version: f.Version(), description: f.Desc(), hash: hash, statements: statements, required: isRequired(f.Bytes())}
 	if local, ok := f.(*migrate.LocalFile); ok {
 		mode := local.Directive("txmode")
 		read.concurrent = len(mode) > 0 && mode[len(mode)-1] == "none"
@@ -81,14 +81,17 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	return read, nil
 }
 
-// required reports whether a file's head says -- homeroom:requires: the program that carries the file
-// can't work on a schema without it. The head is the comments before the first statement.
-func required(content []byte) bool {
+// requires, in a file's head, says that the program that carries the file can't work on a schema without
+// it.
+const requires = "-- homeroom:requires"
+
+// isRequired reports whether a file's head, the comments before its first statement, says requires.
+func isRequired(content []byte) bool {
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSpace(line)
 		comment, ok := strings.CutPrefix(line, "--")
 		switch {
-		case strings.TrimSpace(comment) == "homeroom:requires":
+		case strings.TrimSpace(comment) == strings.TrimPrefix(requires, "-- "):
 			return ok
 		case !ok && line != "":
 			return false

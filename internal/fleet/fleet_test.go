@@ -112,7 +112,7 @@ func TestGraphsAndMigrationsAgree(t *testing.T) {
 		if err := os.CopyFS(dir, graph.files); err != nil {
 			t.Fatal(err)
 		}
-		written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", graph.tables)
+		written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", false, graph.tables)
 		if err != nil || len(written) > 0 {
 			t.Errorf("%s: the migrations lack %v (%v): run make generate", graph.name, written, err)
 		}
@@ -130,7 +130,7 @@ func TestDiffWritesWhatIsMissing(t *testing.T) {
 	narrower := *tables[at]
 	narrower.Columns = slices.DeleteFunc(slices.Clone(narrower.Columns), func(c *schema.Column) bool { return c.Name == "address" })
 	tables[at] = &narrower
-	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "drop_address", tables)
+	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "drop_address", false, tables)
 	if err != nil || len(written) != 1 {
 		t.Fatal(written, err)
 	}
