@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/config"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/school/demo"
@@ -37,18 +37,16 @@ func (d devCommand) Run(c *console, database *config.Database) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := p.onConn(c.ctx, func(conn *pgx.Conn) error {
-		dirs, err := loadDirectories()
-		if err != nil {
-			return err
-		}
-		_, failed, err := migrateApply{selection{Only: "all"}}.apply(c.ctx, conn, dirs)
-		if failed > 0 {
-			err = errors.New("a school could not be migrated: see \"homeroom migrate apply\"")
-		}
+	dirs, err := loadDirectories()
+	if err != nil {
 		return err
-	}); err != nil {
+	}
+	rolled, err := fleet.Rollout{Directory: dirs.tenant, Connect: fleet.Dial(p.url)}.Run(c.ctx)
+	if err != nil {
 		return err
+	}
+	if rolled.Failed > 0 {
+		return errors.New("a school could not be migrated: see \"homeroom migrate apply\"")
 	}
 	if err := seed(c, p); err != nil {
 		return err

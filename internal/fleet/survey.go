@@ -37,15 +37,12 @@ func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string
 			return nil, fmt.Errorf("reading the revisions of %d schemas: %w", len(chunk), err)
 		}
 		for _, h := range found {
-			applied, ours := known[h.Digest]
+			state, ours := known[h.Digest]
 			switch {
 			case !h.Exists:
 				states[h.Schema] = State{Missing: true}
 			case ours && h.Whole:
-				state := State{Version: h.Last}
-				for _, f := range d.files[applied:] {
-					state.Pending = append(state.Pending, f.version)
-				}
+				state.Pending = append([]string(nil), state.Pending...) // each has its own
 				states[h.Schema] = state
 			default:
 				state, err := d.Status(ctx, conn, h.Schema)
@@ -59,14 +56,24 @@ func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string
 	return states, nil
 }
 
-// digests are those of the histories that lead along this directory, and how many files each has.
-func (d *Directory) digests() map[string]int {
-	known := map[string]int{"": 0}
-	var lines []string
-	for i, f := range d.files {
-		lines = append(lines, f.version+" "+f.hash)
-		sum := md5.Sum([]byte(strings.Join(lines, "\n"))) //nolint:gosec // as above
-		known[hex.EncodeToString(sum[:])] = i + 1
+// digests are those of the histories that lead along this directory, and where each ends.
+func (d *Directory) digests() map[string]State {
+	known := map[string]State{"": d.state(nil)}
+	starts := []string{""}
+	for _, f := range d.checkpoints {
+		starts = append(starts, f.version)
+	}
+	for _, start := range starts {
+		path := d.path(start)
+		var lines, pending []string
+		for _, f := range path {
+			pending = append(pending, f.version)
+		}
+		for i, f := range path {
+			lines = append(lines, f.version+" "+f.hash)
+			sum := md5.Sum([]byte(strings.Join(lines, "\n"))) //nolint:gosec // as above
+			known[hex.EncodeToString(sum[:])] = State{Version: d.standsFor(f.version), Pending: pending[i+1:]}
+		}
 	}
 	return known
 }

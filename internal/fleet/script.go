@@ -1,0 +1,153 @@
+package fleet
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// part is one statement of a message: of a file, or of ours around those.
+type part struct {
+	text   string
+	number int  // of the file's statement, from 1; 0 for ours
+	waits  bool // it fails while another run has the schema, or has been faster
+}
+
+func ours(format string, args ...any) part { return part{text: fmt.Sprintf(format, args...)} }
+
+// terminated returns a statement with its semicolon, which a comment at its end must not swallow.
+func terminated(statement string) string {
+	statement = strings.TrimRight(statement, "; \t\r\n")
+	if last := statement[strings.LastIndexByte(statement, '\n')+1:]; strings.Contains(last, "--") {
+		statement += "\n"
+	}
+	return statement + ";\n"
+}
+
+// join makes the parts one message.
+func join(parts []part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(terminated(p.text))
+	}
+	return b.String()
+}
+
+// script is one message, one transaction: what is left of the file and its record, or nothing.
+func (d *Directory) script(f file, schema, version string, begun *revision) []part {
+	done := 0
+	if begun != nil {
+		done = begun.applied
+	}
+	parts := []part{
+		ours("BEGIN ISOLATION LEVEL READ COMMITTED"),
+		ours("SET LOCAL lock_timeout = '3s'"),
+		ours("SET LOCAL statement_timeout = 0"),
+		setPath(schema),
+		locks(schema, "_xact"),
+	}
+	if version == "" {
+		parts = append(parts, revisionsTable(schema))
+	}
+	parts = append(parts, d.guard(schema, version, begun))
+	for i, statement := range f.statements[done:] {
+		parts = append(parts, part{text: statement, number: done + i + 1})
+	}
+	parts = append(parts, f.record(schema))
+	if f.needsGrants() {
+		parts = append(parts, ours("%s", grants(schema)))
+	}
+	return append(parts, ours("COMMIT"))
+}
+
+func setPath(schema string) part {
+	return ours("SELECT set_config('search_path', %s, true)", literal(ident(schema)))
+}
+
+// commandLock is the advisory lock that the atlas command holds while it applies,
+// fnv32("atlas_migrate_execute"). Ours is shared: our workers run beside each other, not beside it.
+const commandLock = 2686470616
+
+// locks keeps the atlas command out and any other run of ours off this schema. It does not wait: who
+// waits inside a statement would hold up CREATE INDEX CONCURRENTLY elsewhere, and that again us.
+// Where they are taken it fails by a cast, which costs less than a DO that raises.
+func locks(schema, scope string) part {
+	return part{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0)) THEN 0
+ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))}
+}
+
+// guard fails unless the schema is where it was when we looked.
+func (d *Directory) guard(schema, version string, begun *revision) part {
+	const done = "applied = total AND error IS NULL"
+	var names []string
+	for _, name := range d.names(version) {
+		names = append(names, literal(name))
+	}
+	or := ""
+	if begun != nil {
+		or = fmt.Sprintf(" OR version = %s AND applied = %d", literal(begun.version), begun.applied)
+	}
+	return part{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN coalesce(max(version COLLATE "C") FILTER (WHERE `+done+`), '') IN (%s) AND coalesce(bool_and(`+done+`%s), true) THEN 0
+ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%'`,
+		strings.Join(names, ", "), or, ident(schema))}
+}
+
+// CreateScript returns the SQL that makes a schema with all its tables and revisions, from the last
+// checkpoint on. It is meant for a transaction of the caller's; the search_path is put back to what it
+// was before.
+func (d *Directory) CreateScript(schema string) string {
+	parts := []part{
+		ours("CREATE SCHEMA %s", ident(schema)),
+		ours("SELECT set_config('homeroom.search_path', current_setting('search_path'), true)"),
+		setPath(schema),
+		revisionsTable(schema),
+	}
+	for _, f := range d.path(d.lastCheckpoint()) {
+		for _, statement := range f.statements {
+			if f.concurrent { // nobody uses the new tables yet
+				statement = concurrently.ReplaceAllString(statement, "$1 ")
+			}
+			parts = append(parts, part{text: statement})
+		}
+		parts = append(parts, f.record(schema))
+	}
+	return join(append(parts, ours("SELECT set_config('search_path', current_setting('homeroom.search_path'), true)")))
+}
+
+var concurrently = regexp.MustCompile(`(?is)^(CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(?:INDEX|TABLE)|REFRESH\s+MATERIALIZED\s+VIEW)\s+CONCURRENTLY\s+`)
+
+// record is the row the atlas command would write: type 2 is "executed", times are nanoseconds. The
+// command leaves a row where a file failed.
+func (f file) record(schema string) part {
+	return ours(`INSERT INTO %s.atlas_schema_revisions AS r (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
+VALUES (%s, %s, 2, %d, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom')
+ON CONFLICT (version) DO UPDATE SET applied = excluded.applied, total = excluded.total, executed_at = excluded.executed_at,
+execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL, operator_version = excluded.operator_version`,
+		ident(schema), literal(f.version), literal(f.description), len(f.statements), len(f.statements), literal(f.hash))
+}
+
+// revisionsTable is the table exactly as the atlas command makes it: it drops columns it does not know.
+func revisionsTable(schema string) part {
+	return ours(`CREATE TABLE IF NOT EXISTS %s.atlas_schema_revisions (
+version character varying NOT NULL PRIMARY KEY, description character varying NOT NULL, type bigint NOT NULL DEFAULT 2,
+applied bigint NOT NULL DEFAULT 0, total bigint NOT NULL DEFAULT 0, executed_at timestamptz NOT NULL,
+execution_time bigint NOT NULL, error text NULL, error_stmt text NULL, hash character varying NOT NULL,
+partial_hashes jsonb NULL, operator_version character varying NOT NULL)`, ident(schema))
+}
+
+// What needs no grants: nothing comes to be that has none. ALTER TABLE may bring a sequence (serial) or
+// another schema's table, and where a semicolon is inside there may be anything behind it.
+var (
+	grantless = regexp.MustCompile(`(?is)^(ALTER\s+TABLE|CREATE\s+(UNIQUE\s+)?INDEX|DROP\s+(INDEX|TABLE|VIEW)|COMMENT\s+ON|INSERT\s+INTO|UPDATE|DELETE\s+FROM)\b`)
+	grantful  = regexp.MustCompile(`(?i)serial|schema|;.`)
+)
+
+func (f file) needsGrants() bool {
+	for _, statement := range f.statements {
+		statement = strings.TrimRight(statement, "; \t\r\n")
+		if !grantless.MatchString(statement) || grantful.MatchString(statement) {
+			return true
+		}
+	}
+	return false
+}
