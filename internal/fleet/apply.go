@@ -121,9 +121,21 @@ type climb struct {
 	conn      *pgx.Conn
 	connect   func(context.Context) (*pgx.Conn, error) // for a connection that is lost; nil where it is the caller's
 
+	from     string // the revision it was at before
 	state    State
-	begun    *revision // of the first pending file, where it was applied in part
+	seen     bool       // the state was read here, with the history
+	history  []revision // without what was begun
+	begun    *revision  // of the first pending file, where it was applied in part
 	attempts int
+}
+
+// origin is where the schema is: by what was read here, else by what its revision means.
+func (c *climb) origin() origin {
+	from := origin{bare: c.state.Version == "", digests: []string{digest(c.history)}, begun: c.begun}
+	if !c.seen {
+		from.digests = c.directory.leadsTo(c.state.Version)
+	}
+	return from
 }
 
 // look reads where the schema is.
@@ -139,10 +151,12 @@ func (c *climb) look(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	c.state, c.begun = c.directory.state(revisions), nil
+	c.seen, c.state, c.history, c.begun = true, c.directory.state(revisions), nil, nil
 	for _, r := range revisions {
 		if len(c.state.Pending) > 0 && r.version == c.state.Pending[0] {
 			c.begun = &r
+		} else {
+			c.history = append(c.history, r)
 		}
 	}
 	return nil
@@ -152,6 +166,7 @@ func (c *climb) look(ctx context.Context) (err error) {
 // where the schema is by then.
 func (c *climb) up(ctx context.Context) error {
 	var p patience
+	moved := false
 	for {
 		if err := c.state.obstacle(); err != nil || len(c.state.Pending) == 0 || c.state.Ahead {
 			return err
@@ -159,8 +174,8 @@ func (c *climb) up(ctx context.Context) error {
 		c.attempts++
 		err := c.next(ctx)
 		if err == nil {
-			c.state.Version, c.begun, p = c.directory.standsFor(c.state.Pending[0]), nil, patience{}
-			c.state.Pending = c.state.Pending[1:]
+			c.passed()
+			p, moved = patience{}, true
 			continue
 		}
 		for err != nil {
@@ -172,7 +187,17 @@ func (c *climb) up(ctx context.Context) error {
 			}
 			err = c.look(ctx)
 		}
+		if !moved {
+			c.from = c.state.Version
+		}
 	}
+}
+
+// passed says that the first pending file is applied.
+func (c *climb) passed() {
+	f := c.directory.file(c.state.Pending[0])
+	c.state.Version, c.state.Pending = c.directory.standsFor(f.version), c.state.Pending[1:]
+	c.history, c.begun = append(c.history, f.whole()), nil
 }
 
 // grace is how long a file that is being applied may go on once the run was told to stop. Then it is
@@ -197,5 +222,5 @@ func (c *climb) next(ctx context.Context) error {
 	if f.concurrent {
 		return c.outside(work, f)
 	}
-	return f.send(work, c.conn, c.directory.script(f, c.schema, c.state.Version, c.begun))
+	return f.send(work, c.conn, f.script(c.schema, c.origin()))
 }

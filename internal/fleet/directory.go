@@ -16,6 +16,7 @@ import (
 type Directory struct {
 	files       []file // without the checkpoints
 	checkpoints []file
+	known       map[string]State // where the histories that lead along the directory end, by their digest
 }
 
 type file struct {
@@ -66,6 +67,7 @@ func Load(folder fs.FS) (*Directory, error) {
 			d.files = append(d.files, read)
 		}
 	}
+	d.known = d.digests()
 	return d, nil
 }
 
@@ -138,15 +140,4 @@ func (d *Directory) standsFor(version string) string {
 		}
 	}
 	return version
-}
-
-// names are the revisions by which a schema at the given one may have got there.
-func (d *Directory) names(version string) []string {
-	names := []string{version}
-	for _, f := range d.checkpoints {
-		if f.version != version && d.standsFor(f.version) == version {
-			names = append(names, f.version)
-		}
-	}
-	return names
 }

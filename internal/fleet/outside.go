@@ -56,7 +56,7 @@ func (c *climb) outside(ctx context.Context, f file) (err error) {
 	defer func() {
 		_ = c.conn.PgConn().Exec(ctx, "SELECT pg_advisory_unlock_all(); RESET lock_timeout; RESET statement_timeout; RESET search_path").Close()
 	}()
-	if err := f.send(ctx, c.conn, c.directory.opening(f, c.schema, c.state.Version, c.begun)); err != nil {
+	if err := f.send(ctx, c.conn, f.opening(c.schema, c.origin())); err != nil {
 		return err
 	}
 	first := 0
@@ -76,12 +76,12 @@ func (c *climb) outside(ctx context.Context, f file) (err error) {
 }
 
 // opening takes the schema for this connection and records that the file has begun.
-func (d *Directory) opening(f file, schema, version string, begun *revision) []part {
+func (f file) opening(schema string, from origin) []part {
 	parts := []part{impatient, ours("SET statement_timeout = 0"), ours("SET search_path = %s", ident(schema)), locks(schema, "")}
-	if version == "" {
+	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
-	return append(parts, d.guard(schema, version, begun), ours(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
+	return append(parts, guard(schema, from.digests, from.begun), ours(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
 VALUES (%s, %s, 2, 0, %d, now(), 0, %s, 'homeroom')
 ON CONFLICT (version) DO UPDATE SET total = excluded.total, hash = excluded.hash, operator_version = excluded.operator_version`,
 		ident(schema), literal(f.version), literal(f.description), len(f.statements), literal(f.hash)))

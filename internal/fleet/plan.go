@@ -21,17 +21,17 @@ func (d *Directory) Script(schema string, s State) string {
 	var b strings.Builder
 	version := s.Version
 	for _, pending := range s.Pending {
-		f := d.file(pending)
+		f, from := d.file(pending), origin{bare: version == "", digests: d.leadsTo(version)}
 		b.WriteString("-- " + f.name + "\n")
 		if f.concurrent {
-			b.WriteString(join(d.opening(f, schema, version, nil)))
+			b.WriteString(join(f.opening(schema, from)))
 			for i := range f.statements {
 				steps, _ := f.steps(schema, i)
 				b.WriteString(join(steps))
 			}
 			b.WriteString(join([]part{f.closing(schema, 0)}))
 		} else {
-			b.WriteString(join(d.script(f, schema, version, nil)))
+			b.WriteString(join(f.script(schema, from)))
 		}
 		version = d.standsFor(pending)
 	}

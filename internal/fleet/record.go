@@ -62,7 +62,7 @@ func (rec *recorder) work() error {
 			if open = more; !more {
 				break
 			}
-			if rec.run.Finished != nil && (o.changed || o.Failure != nil || o.Skipped != "") {
+			if rec.run.Finished != nil && (o.Attempts > 0 || o.Failure != nil || o.Skipped != "") {
 				rec.run.Finished(o.Outcome)
 			}
 			if !rec.dry && o.worthWriting() {

@@ -130,7 +130,11 @@ func (r *run) all(ctx context.Context) error {
 			return nil
 		}
 		recorder := r.record(false)
-		jobs := r.survey(ctx, news, recorder)
+		jobs, rest := r.believe(news)
+		jobs = append(jobs, r.survey(ctx, rest, recorder)...)
+		if r.Planned != nil {
+			r.Planned(len(jobs))
+		}
 		if first {
 			jobs = r.canary(ctx, jobs, recorder)
 		}

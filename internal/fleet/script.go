@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,8 +34,16 @@ func join(parts []part) string {
 	return b.String()
 }
 
+// origin is where a schema is before a file is applied.
+type origin struct {
+	bare    bool      // there may be no table of revisions yet
+	digests []string  // its history is one of these
+	begun   *revision // of the file, where it was applied in part
+}
+
 // script is one message, one transaction: what is left of the file and its record, or nothing.
-func (d *Directory) script(f file, schema, version string, begun *revision) []part {
+func (f file) script(schema string, from origin) []part {
+	begun := from.begun
 	done := 0
 	if begun != nil {
 		done = begun.applied
@@ -43,25 +52,21 @@ func (d *Directory) script(f file, schema, version string, begun *revision) []pa
 		ours("BEGIN ISOLATION LEVEL READ COMMITTED"),
 		ours("SET LOCAL lock_timeout = '3s'"),
 		ours("SET LOCAL statement_timeout = 0"),
-		setPath(schema),
+		ours("SET LOCAL search_path = %s", ident(schema)),
 		locks(schema, "_xact"),
 	}
-	if version == "" {
+	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
-	parts = append(parts, d.guard(schema, version, begun))
+	parts = append(parts, guard(schema, from.digests, begun))
 	for i, statement := range f.statements[done:] {
 		parts = append(parts, part{text: statement, number: done + i + 1})
 	}
-	parts = append(parts, f.record(schema))
+	parts = append(parts, f.record(schema, begun != nil))
 	if f.needsGrants() {
 		parts = append(parts, ours("%s", grants(schema)))
 	}
 	return append(parts, ours("COMMIT"))
-}
-
-func setPath(schema string) part {
-	return ours("SELECT set_config('search_path', %s, true)", literal(ident(schema)))
 }
 
 // commandLock is the advisory lock that the atlas command holds while it applies,
@@ -76,20 +81,30 @@ func locks(schema, scope string) part {
 ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))}
 }
 
-// guard fails unless the schema is where it was when we looked.
-func (d *Directory) guard(schema, version string, begun *revision) part {
-	const done = "applied = total AND error IS NULL"
-	var names []string
-	for _, name := range d.names(version) {
-		names = append(names, literal(name))
+// guard fails unless the schema's history, without what was begun of the next file, is one of these.
+func guard(schema string, digests []string, begun *revision) part {
+	quoted := []string{"NULL"}
+	for _, digest := range digests {
+		quoted = append(quoted, literal(digest))
 	}
-	or := ""
+	unless := ""
 	if begun != nil {
-		or = fmt.Sprintf(" OR version = %s AND applied = %d", literal(begun.version), begun.applied)
+		unless = fmt.Sprintf(" AND NOT (version = %s AND applied = %d)", literal(begun.version), begun.applied)
 	}
-	return part{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN coalesce(max(version COLLATE "C") FILTER (WHERE `+done+`), '') IN (%s) AND coalesce(bool_and(`+done+`%s), true) THEN 0
-ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%'`,
-		strings.Join(names, ", "), or, ident(schema))}
+	return part{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN coalesce(md5(string_agg(version || ' ' || CASE WHEN applied = total AND error IS NULL THEN hash ELSE '' END, E'\n' ORDER BY version COLLATE "C")), '') IN (%s) THEN 0
+ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%'%s`,
+		strings.Join(quoted, ", "), ident(schema), unless)}
+}
+
+// leadsTo are the digests of the histories along the directory that end at a revision.
+func (d *Directory) leadsTo(version string) (digests []string) {
+	for digest, state := range d.known {
+		if state.Version == version {
+			digests = append(digests, digest)
+		}
+	}
+	slices.Sort(digests)
+	return digests
 }
 
 // CreateScript returns the SQL that makes a schema with all its tables and revisions, from the last
@@ -99,7 +114,7 @@ func (d *Directory) CreateScript(schema string) string {
 	parts := []part{
 		ours("CREATE SCHEMA %s", ident(schema)),
 		ours("SELECT set_config('homeroom.search_path', current_setting('search_path'), true)"),
-		setPath(schema),
+		ours("SELECT set_config('search_path', %s, true)", literal(ident(schema))),
 		revisionsTable(schema),
 	}
 	for _, f := range d.path(d.lastCheckpoint()) {
@@ -109,21 +124,25 @@ func (d *Directory) CreateScript(schema string) string {
 			}
 			parts = append(parts, part{text: statement})
 		}
-		parts = append(parts, f.record(schema))
+		parts = append(parts, f.record(schema, false))
 	}
 	return join(append(parts, ours("SELECT set_config('search_path', current_setting('homeroom.search_path'), true)")))
 }
 
 var concurrently = regexp.MustCompile(`(?is)^(CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(?:INDEX|TABLE)|REFRESH\s+MATERIALIZED\s+VIEW)\s+CONCURRENTLY\s+`)
 
-// record is the row the atlas command would write: type 2 is "executed", times are nanoseconds. The
-// command leaves a row where a file failed.
-func (f file) record(schema string) part {
-	return ours(`INSERT INTO %s.atlas_schema_revisions AS r (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
-VALUES (%s, %s, 2, %d, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom')
+// record is the row the atlas command would write: type 2 is "executed", times are nanoseconds. Where
+// that command failed, or cut a file off, there is one already.
+func (f file) record(schema string, exists bool) part {
+	or := ""
+	if exists {
+		or = `
 ON CONFLICT (version) DO UPDATE SET applied = excluded.applied, total = excluded.total, executed_at = excluded.executed_at,
-execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL, operator_version = excluded.operator_version`,
-		ident(schema), literal(f.version), literal(f.description), len(f.statements), len(f.statements), literal(f.hash))
+execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL, operator_version = excluded.operator_version`
+	}
+	return ours(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
+VALUES (%s, %s, 2, %d, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom')%s`,
+		ident(schema), literal(f.version), literal(f.description), len(f.statements), len(f.statements), literal(f.hash), or)
 }
 
 // revisionsTable is the table exactly as the atlas command makes it: it drops columns it does not know.

@@ -29,7 +29,6 @@ type history struct {
 
 // Survey reads where schemas of one database stand, as Status does for one, in a query for each 500.
 func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string) (map[string]State, error) {
-	known := d.digests()
 	states := make(map[string]State, len(schemas))
 	for chunk := range slices.Chunk(schemas, surveyed) {
 		found, err := histories(ctx, conn, chunk)
@@ -37,13 +36,12 @@ func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string
 			return nil, fmt.Errorf("reading the revisions of %d schemas: %w", len(chunk), err)
 		}
 		for _, h := range found {
-			state, ours := known[h.Digest]
+			state, ours := d.known[h.Digest]
 			switch {
 			case !h.Exists:
 				states[h.Schema] = State{Missing: true}
 			case ours && h.Whole:
-				state.Pending = append([]string(nil), state.Pending...) // each has its own
-				states[h.Schema] = state
+				states[h.Schema] = state.copied()
 			default:
 				state, err := d.Status(ctx, conn, h.Schema)
 				if err != nil {
@@ -56,6 +54,12 @@ func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string
 	return states, nil
 }
 
+// copied has its own list of what is pending.
+func (s State) copied() State {
+	s.Pending = append([]string(nil), s.Pending...)
+	return s
+}
+
 // digests are those of the histories that lead along this directory, and where each ends.
 func (d *Directory) digests() map[string]State {
 	known := map[string]State{"": d.state(nil)}
@@ -65,17 +69,36 @@ func (d *Directory) digests() map[string]State {
 	}
 	for _, start := range starts {
 		path := d.path(start)
-		var lines, pending []string
+		var pending []string
 		for _, f := range path {
 			pending = append(pending, f.version)
 		}
+		var history []revision
 		for i, f := range path {
-			lines = append(lines, f.version+" "+f.hash)
-			sum := md5.Sum([]byte(strings.Join(lines, "\n"))) //nolint:gosec // as above
-			known[hex.EncodeToString(sum[:])] = State{Version: d.standsFor(f.version), Pending: pending[i+1:]}
+			history = append(history, f.whole())
+			known[digest(history)] = State{Version: d.standsFor(f.version), Pending: pending[i+1:]}
 		}
 	}
 	return known
+}
+
+// whole is the revision of a file that is applied in full.
+func (f file) whole() revision { return revision{version: f.version, hash: f.hash} }
+
+// digest is short for a history. PostgreSQL makes the same.
+func digest(history []revision) string {
+	if len(history) == 0 {
+		return ""
+	}
+	lines := make([]string, len(history))
+	for i, r := range history {
+		lines[i] = r.version + " "
+		if r.done() {
+			lines[i] += r.hash
+		}
+	}
+	sum := md5.Sum([]byte(strings.Join(lines, "\n"))) //nolint:gosec // as above
+	return hex.EncodeToString(sum[:])
 }
 
 // histories asks for all schemas at once. One query over all their tables would be planned for

@@ -93,6 +93,21 @@ func byPlace[T any](things []T, target func(T) Target) map[string][]T {
 	return sorted
 }
 
+// believe takes what is recorded of schools that are behind for the truth: each message makes sure, and
+// to look first would take longer than most migrations. It returns the others.
+func (r *run) believe(targets []Target) (jobs []job, rest []Target) {
+	for _, t := range targets {
+		states := r.Directory.leadsTo(t.Recorded.Version)
+		if t.Recorded.Version == "" || t.Recorded.Error != "" || r.seen[key(t)] != nil || len(states) == 0 || len(r.Directory.known[states[0]].Pending) == 0 {
+			rest = append(rest, t)
+			continue
+		}
+		r.seen[key(t)] = &sight{}
+		jobs = append(jobs, job{t, r.Directory.known[states[0]].copied()})
+	}
+	return jobs, rest
+}
+
 // survey looks at schools, all databases side by side, and returns those that are behind.
 func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs []job) {
 	var group sync.WaitGroup
@@ -117,9 +132,6 @@ func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs
 		})
 	}
 	group.Wait()
-	if r.Planned != nil {
-		r.Planned(len(jobs))
-	}
 	return jobs
 }
 
@@ -225,11 +237,11 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 		r.finish(o, false, rec)
 		return
 	}
-	c := &climb{directory: r.Directory, schema: j.Schema, conn: conn, connect: p.connect, state: j.state}
+	c := &climb{directory: r.Directory, schema: j.Schema, conn: conn, connect: p.connect, state: j.state, from: j.state.Version}
 	err = c.up(ctx)
 	missing := err != nil && c.missing(ctx)
 	p.give(c.conn)
-	o.To, o.Attempts, o.Milliseconds = c.state.Version, c.attempts, time.Since(start).Milliseconds()
+	o.From, o.To, o.Attempts, o.Milliseconds = c.from, c.state.Version, c.attempts, time.Since(start).Milliseconds()
 	switch {
 	case missing:
 		r.gone(o, rec)
@@ -247,7 +259,7 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 	case c.state.Ahead:
 		o.Skipped = "ahead of this program"
 	}
-	r.finish(o, true, rec)
+	r.finish(o, o.From != o.To || o.Failure != nil, rec)
 }
 
 // missing reports whether the schema was dropped meanwhile.
