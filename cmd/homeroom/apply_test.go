@@ -182,9 +182,9 @@ func number(t *testing.T, variable string, otherwise int) int {
 func TestDescribeRollout(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]fleet.Summary{
-		"nothing to do: all of 3 schools are at 7":                              {Schools: 3},
-		"998 of 1000 schools are at 7, 2 failed; running again goes on with those": {Schools: 1000, Migrated: 900, Failed: 2},
-		"1 of 3 schools are at 7, 2 skipped":                                      {Schools: 3, Migrated: 1, Skipped: 2},
+		"nothing to do: all of 3 schools are at 7":                                                                 {Schools: 3},
+		"998 of 1000 schools are at 7, 2 failed; running again goes on with those":                                 {Schools: 1000, Migrated: 900, Failed: 2},
+		"1 of 3 schools are at 7, 2 skipped":                                                                       {Schools: 3, Migrated: 1, Skipped: 2},
 		"0 of 3 schools are at 7, 1 failed, 2 left to do; the canary elm failed; running again goes on with those": {Schools: 3, Failed: 1, Left: 2, Stopped: "the canary elm failed"},
 	} {
 		if got := describeRollout(s, "7"); got != want {

@@ -10,13 +10,12 @@ import (
 	"strings"
 	"time"
 
-
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/config"
-	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/school/demo"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"

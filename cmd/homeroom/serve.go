@@ -174,6 +174,3 @@ func isTerminal(w io.Writer) bool {
 }
 
 // onConn is withConn on the place's own database.
-func (p *place) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
-	return withConn(ctx, p.url, do)
-}

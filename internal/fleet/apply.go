@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,6 +174,9 @@ func (c *climb) up(ctx context.Context) error {
 		}
 		c.attempts++
 		err := c.next(ctx)
+		if err != nil && !temporary(err) {
+			err = c.overtaken(ctx, err)
+		}
 		if err == nil {
 			c.passed()
 			p, moved = patience{}, true
@@ -191,6 +195,16 @@ func (c *climb) up(ctx context.Context) error {
 			c.from = c.state.Version
 		}
 	}
+}
+
+// overtaken returns errRaced if the schema was not where it was believed to be, for then it is no wonder
+// that a file failed; else err.
+func (c *climb) overtaken(ctx context.Context, err error) error {
+	before := c.origin()
+	if c.conn.IsClosed() || c.look(ctx) != nil || slices.Contains(before.digests, digest(c.history)) {
+		return err
+	}
+	return errRaced
 }
 
 // passed says that the first pending file is applied.

@@ -23,6 +23,7 @@ type file struct {
 	name, version, description, hash string
 	statements                       []string
 	concurrent                       bool // atlas:txmode none
+	grants                           bool // there may be new tables or sequences, which have none
 	counted                          bool // PostgreSQL counts the statements as the library does
 }
 
@@ -80,7 +81,7 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	read := file{name: f.Name(), version: f.Version(), description: f.Desc(), hash: hash, statements: statements}
+	read := file{name: f.Name(), version: f.Version(), description: f.Desc(), hash: hash, statements: statements, grants: needGrants(statements)}
 	if local, ok := f.(*migrate.LocalFile); ok {
 		mode := local.Directive("txmode")
 		read.concurrent = len(mode) > 0 && mode[len(mode)-1] == "none"

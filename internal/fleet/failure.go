@@ -171,8 +171,8 @@ func unreachable(err error) bool {
 
 // patience says how long temporary failures are borne.
 type patience struct {
-	tries  int
-	raced  time.Duration
+	tries int
+	raced time.Duration
 }
 
 const (
@@ -184,7 +184,7 @@ const (
 
 // wait waits before the next try. It returns err where there is to be none.
 func (p *patience) wait(ctx context.Context, err error) error {
-	pause := racedPause
+	var pause time.Duration
 	switch {
 	case errors.Is(err, errRaced) && p.raced < mostRaced:
 		pause = min(racedPause+p.raced/8, 500*time.Millisecond)

@@ -81,10 +81,7 @@ func (f file) opening(schema string, from origin) []part {
 	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
-	return append(parts, guard(schema, from.digests, from.begun), ours(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
-VALUES (%s, %s, 2, 0, %d, now(), 0, %s, 'homeroom')
-ON CONFLICT (version) DO UPDATE SET total = excluded.total, hash = excluded.hash, operator_version = excluded.operator_version`,
-		ident(schema), literal(f.version), literal(f.description), len(f.statements), literal(f.hash)))
+	return append(parts, from.guarded(f, schema, 0))
 }
 
 // closing records that the file is done.

@@ -86,7 +86,7 @@ func TestRolloutOfAFleet(t *testing.T) {
 	before := query[time.Time](t, conn, "SELECT max(updated_at) FROM clients")
 	summary, outcomes = roll(t, r, url)
 	expectSummary(t, summary, fleet.Summary{Schools: 8})
-	if after := query[time.Time](t, conn, "SELECT max(updated_at) FROM clients"); len(outcomes) > 0 || after != before {
+	if after := query[time.Time](t, conn, "SELECT max(updated_at) FROM clients"); len(outcomes) > 0 || !after.Equal(before) {
 		t.Errorf("there was nothing to do: %+v", outcomes)
 	}
 }

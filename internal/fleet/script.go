@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,12 +42,13 @@ type origin struct {
 	begun   *revision // of the file, where it was applied in part
 }
 
-// script is one message, one transaction: what is left of the file and its record, or nothing.
+// script is one message, one transaction: what is left of the file and its record, or nothing. That the
+// schema was where it is believed to be comes out at the end, with the record: to ask before costs as
+// much as a small migration.
 func (f file) script(schema string, from origin) []part {
-	begun := from.begun
 	done := 0
-	if begun != nil {
-		done = begun.applied
+	if from.begun != nil {
+		done = from.begun.applied
 	}
 	parts := []part{
 		ours("BEGIN ISOLATION LEVEL READ COMMITTED"),
@@ -58,15 +60,13 @@ func (f file) script(schema string, from origin) []part {
 	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
-	parts = append(parts, guard(schema, from.digests, begun))
 	for i, statement := range f.statements[done:] {
 		parts = append(parts, part{text: statement, number: done + i + 1})
 	}
-	parts = append(parts, f.record(schema, begun != nil))
-	if f.needsGrants() {
-		parts = append(parts, ours("%s", grants(schema)))
+	if f.grants {
+		parts = append(parts, part{text: grants(schema)})
 	}
-	return append(parts, ours("COMMIT"))
+	return append(parts, from.guarded(f, schema, len(f.statements)), ours("COMMIT"))
 }
 
 // commandLock is the advisory lock that the atlas command holds while it applies,
@@ -81,19 +81,25 @@ func locks(schema, scope string) part {
 ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))}
 }
 
-// guard fails unless the schema's history, without what was begun of the next file, is one of these.
-func guard(schema string, digests []string, begun *revision) part {
-	quoted := []string{"NULL"}
-	for _, digest := range digests {
-		quoted = append(quoted, literal(digest))
+// guarded is the record of a file, n statements of which are applied, unless the schema's history is not
+// what it is believed to be, without what was begun of this file: then it fails.
+func (o origin) guarded(f file, schema string, n int) part {
+	digests := []string{"NULL"}
+	for _, digest := range o.digests {
+		digests = append(digests, literal(digest))
 	}
-	unless := ""
-	if begun != nil {
-		unless = fmt.Sprintf(" AND NOT (version = %s AND applied = %d)", literal(begun.version), begun.applied)
+	from := fmt.Sprintf("FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%'", ident(schema))
+	if o.begun != nil { // as it was, or where the atlas command failed
+		from += fmt.Sprintf(` AND NOT (version = %s AND applied = %d)
+ON CONFLICT (version) DO UPDATE SET applied = greatest(atlas_schema_revisions.applied, excluded.applied), total = excluded.total, hash = excluded.hash`, literal(o.begun.version), o.begun.applied)
+		if n == len(f.statements) {
+			from += ", executed_at = excluded.executed_at, execution_time = excluded.execution_time, error = NULL, error_stmt = NULL, partial_hashes = NULL"
+		}
 	}
-	return part{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN coalesce(md5(string_agg(version || ' ' || CASE WHEN applied = total AND error IS NULL THEN hash ELSE '' END, E'\n' ORDER BY version COLLATE "C")), '') IN (%s) THEN 0
-ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%'%s`,
-		strings.Join(quoted, ", "), ident(schema), unless)}
+	record := f.record(schema, fmt.Sprintf(`CASE WHEN coalesce(md5(string_agg(version || ' ' || CASE WHEN applied = total AND error IS NULL THEN hash ELSE '' END, E'\n' ORDER BY version COLLATE "C")), '') IN (%s) THEN %d
+ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END`, strings.Join(digests, ", "), n), from)
+	record.waits = true
+	return record
 }
 
 // leadsTo are the digests of the histories along the directory that end at a revision.
@@ -124,25 +130,19 @@ func (d *Directory) CreateScript(schema string) string {
 			}
 			parts = append(parts, part{text: statement})
 		}
-		parts = append(parts, f.record(schema, false))
+		parts = append(parts, f.record(schema, strconv.Itoa(len(f.statements)), ""))
 	}
 	return join(append(parts, ours("SELECT set_config('search_path', current_setting('homeroom.search_path'), true)")))
 }
 
 var concurrently = regexp.MustCompile(`(?is)^(CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(?:INDEX|TABLE)|REFRESH\s+MATERIALIZED\s+VIEW)\s+CONCURRENTLY\s+`)
 
-// record is the row the atlas command would write: type 2 is "executed", times are nanoseconds. Where
-// that command failed, or cut a file off, there is one already.
-func (f file) record(schema string, exists bool) part {
-	or := ""
-	if exists {
-		or = `
-ON CONFLICT (version) DO UPDATE SET applied = excluded.applied, total = excluded.total, executed_at = excluded.executed_at,
-execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL, operator_version = excluded.operator_version`
-	}
+// record is the row the atlas command would write, of which applied and from are what is not constant:
+// type 2 is "executed", times are nanoseconds.
+func (f file) record(schema, applied, from string) part {
 	return ours(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
-VALUES (%s, %s, 2, %d, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom')%s`,
-		ident(schema), literal(f.version), literal(f.description), len(f.statements), len(f.statements), literal(f.hash), or)
+SELECT %s, %s, 2, %s, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom' %s`,
+		ident(schema), literal(f.version), literal(f.description), applied, len(f.statements), literal(f.hash), from)
 }
 
 // revisionsTable is the table exactly as the atlas command makes it: it drops columns it does not know.
@@ -161,12 +161,9 @@ var (
 	grantful  = regexp.MustCompile(`(?i)serial|schema|;.`)
 )
 
-func (f file) needsGrants() bool {
-	for _, statement := range f.statements {
+func needGrants(statements []string) bool {
+	return slices.ContainsFunc(statements, func(statement string) bool {
 		statement = strings.TrimRight(statement, "; \t\r\n")
-		if !grantless.MatchString(statement) || grantful.MatchString(statement) {
-			return true
-		}
-	}
-	return false
+		return !grantless.MatchString(statement) || grantful.MatchString(statement)
+	})
 }
