@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +131,7 @@ type climb struct {
 
 // origin is where the schema is: by what was read here, else by what its revision means.
 func (c *climb) origin() origin {
-	from := origin{bare: c.state.Version == "", digests: []string{digest(c.history)}, begun: c.begun}
+	from := origin{bare: c.state.Version == "", seen: c.seen, digests: []string{digest(c.history)}, begun: c.begun}
 	if !c.seen {
 		from.digests = c.directory.leadsTo(c.state.Version)
 	}
@@ -174,9 +173,6 @@ func (c *climb) up(ctx context.Context) error {
 		}
 		c.attempts++
 		err := c.next(ctx)
-		if err != nil && !temporary(err) {
-			err = c.overtaken(ctx, err)
-		}
 		if err == nil {
 			c.passed()
 			p, moved = patience{}, true
@@ -195,16 +191,6 @@ func (c *climb) up(ctx context.Context) error {
 			c.from = c.state.Version
 		}
 	}
-}
-
-// overtaken returns errRaced if the schema was not where it was believed to be, for then it is no wonder
-// that a file failed; else err.
-func (c *climb) overtaken(ctx context.Context, err error) error {
-	before := c.origin()
-	if c.conn.IsClosed() || c.look(ctx) != nil || slices.Contains(before.digests, digest(c.history)) {
-		return err
-	}
-	return errRaced
 }
 
 // passed says that the first pending file is applied.

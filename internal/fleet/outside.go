@@ -81,7 +81,8 @@ func (f file) opening(schema string, from origin) []part {
 	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
-	return append(parts, from.guarded(f, schema, 0))
+	return append(parts, from.guard(schema), f.record(schema, 0, `
+ON CONFLICT (version) DO UPDATE SET total = excluded.total, hash = excluded.hash`))
 }
 
 // closing records that the file is done.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -38,17 +37,18 @@ func join(parts []part) string {
 // origin is where a schema is before a file is applied.
 type origin struct {
 	bare    bool      // there may be no table of revisions yet
+	seen    bool      // it was read, not concluded
 	digests []string  // its history is one of these
 	begun   *revision // of the file, where it was applied in part
 }
 
-// script is one message, one transaction: what is left of the file and its record, or nothing. That the
-// schema was where it is believed to be comes out at the end, with the record: to ask before costs as
-// much as a small migration.
+// script is one message, one transaction: what is left of the file and its record, or nothing.
 func (f file) script(schema string, from origin) []part {
-	done := 0
+	done, found := 0, ""
 	if from.begun != nil {
-		done = from.begun.applied
+		done, found = from.begun.applied, `
+ON CONFLICT (version) DO UPDATE SET applied = excluded.applied, total = excluded.total, executed_at = excluded.executed_at,
+execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL`
 	}
 	parts := []part{
 		ours("BEGIN ISOLATION LEVEL READ COMMITTED"),
@@ -60,13 +60,14 @@ func (f file) script(schema string, from origin) []part {
 	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
+	parts = append(parts, from.guard(schema))
 	for i, statement := range f.statements[done:] {
 		parts = append(parts, part{text: statement, number: done + i + 1})
 	}
 	if f.grants {
 		parts = append(parts, part{text: grants(schema)})
 	}
-	return append(parts, from.guarded(f, schema, len(f.statements)), ours("COMMIT"))
+	return append(parts, f.record(schema, len(f.statements), found), ours("COMMIT"))
 }
 
 // commandLock is the advisory lock that the atlas command holds while it applies,
@@ -81,25 +82,23 @@ func locks(schema, scope string) part {
 ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))}
 }
 
-// guarded is the record of a file, n statements of which are applied, unless the schema's history is not
-// what it is believed to be, without what was begun of this file: then it fails.
-func (o origin) guarded(f file, schema string, n int) part {
+// guard fails unless the schema's history is what it is believed to be, without what was begun of the
+// next file. By itself it costs less than as a part of the record. Notes of the atlas command are only
+// left out where they were seen.
+func (o origin) guard(schema string) part {
 	digests := []string{"NULL"}
 	for _, digest := range o.digests {
 		digests = append(digests, literal(digest))
 	}
-	from := fmt.Sprintf("FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%'", ident(schema))
-	if o.begun != nil { // as it was, or where the atlas command failed
-		from += fmt.Sprintf(` AND NOT (version = %s AND applied = %d)
-ON CONFLICT (version) DO UPDATE SET applied = greatest(atlas_schema_revisions.applied, excluded.applied), total = excluded.total, hash = excluded.hash`, literal(o.begun.version), o.begun.applied)
-		if n == len(f.statements) {
-			from += ", executed_at = excluded.executed_at, execution_time = excluded.execution_time, error = NULL, error_stmt = NULL, partial_hashes = NULL"
-		}
+	where := ""
+	if o.seen {
+		where = " WHERE version NOT LIKE '.%'"
 	}
-	record := f.record(schema, fmt.Sprintf(`CASE WHEN coalesce(md5(string_agg(version || ' ' || CASE WHEN applied = total AND error IS NULL THEN hash ELSE '' END, E'\n' ORDER BY version COLLATE "C")), '') IN (%s) THEN %d
-ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END`, strings.Join(digests, ", "), n), from)
-	record.waits = true
-	return record
+	if o.begun != nil {
+		where += fmt.Sprintf(" AND NOT (version = %s AND applied = %d)", literal(o.begun.version), o.begun.applied)
+	}
+	return part{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN coalesce(md5(string_agg(version || ' ' || CASE WHEN applied = total AND error IS NULL THEN hash ELSE '' END, E'\n' ORDER BY version COLLATE "C")), '') IN (%s) THEN 0
+ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END FROM %s.atlas_schema_revisions%s`, strings.Join(digests, ", "), ident(schema), where)}
 }
 
 // leadsTo are the digests of the histories along the directory that end at a revision.
@@ -130,19 +129,19 @@ func (d *Directory) CreateScript(schema string) string {
 			}
 			parts = append(parts, part{text: statement})
 		}
-		parts = append(parts, f.record(schema, strconv.Itoa(len(f.statements)), ""))
+		parts = append(parts, f.record(schema, len(f.statements), ""))
 	}
 	return join(append(parts, ours("SELECT set_config('search_path', current_setting('homeroom.search_path'), true)")))
 }
 
 var concurrently = regexp.MustCompile(`(?is)^(CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+(?:INDEX|TABLE)|REFRESH\s+MATERIALIZED\s+VIEW)\s+CONCURRENTLY\s+`)
 
-// record is the row the atlas command would write, of which applied and from are what is not constant:
-// type 2 is "executed", times are nanoseconds.
-func (f file) record(schema, applied, from string) part {
+// record is the row the atlas command would write: type 2 is "executed", times are nanoseconds. A row
+// that it finds is of a run that was cut off, or of the atlas command's that failed.
+func (f file) record(schema string, applied int, found string) part {
 	return ours(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
-SELECT %s, %s, 2, %s, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom' %s`,
-		ident(schema), literal(f.version), literal(f.description), applied, len(f.statements), literal(f.hash), from)
+VALUES (%s, %s, 2, %d, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom')%s`,
+		ident(schema), literal(f.version), literal(f.description), applied, len(f.statements), literal(f.hash), found)
 }
 
 // revisionsTable is the table exactly as the atlas command makes it: it drops columns it does not know.
