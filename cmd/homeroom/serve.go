@@ -172,5 +172,3 @@ func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
-
-// onConn is withConn on the place's own database.

@@ -37,8 +37,10 @@ func TestSurvey(t *testing.T) {
 			t.Errorf("%s: %+v, not %+v", schema, got[schema], want)
 		}
 	}
-	for schema, want := range map[string]string{"behind": "{1 [2] [] false false}", "current": "{2 [] [] false false}", "ahead": "{3 [] [] true false}",
-		"edited": "{1 [2] [1] false false}", "failed": "{1 [2] [] false false}", "bare": "{ [1 2] [] false false}"} {
+	for schema, want := range map[string]string{
+		"behind": "{1 [2] [] false false}", "current": "{2 [] [] false false}", "ahead": "{3 [] [] true false}",
+		"edited": "{1 [2] [1] false false}", "failed": "{1 [2] [] false false}", "bare": "{ [1 2] [] false false}",
+	} {
 		if fmt.Sprint(got[schema]) != want {
 			t.Errorf("%s: %v, not %s", schema, got[schema], want)
 		}
