@@ -157,7 +157,7 @@ func TestCanary(t *testing.T) {
 
 func first[A, B any](a A, _ B) A { return a }
 
-// Canaries by number are of each database in turn, and go before all others.
+// A canary that fails leaves all others, the second one of it too, as they were.
 func TestCanaryGoesFirst(t *testing.T) {
 	t.Parallel()
 	url, _ := schools(t, load(t, folder(t, one...)), 8)
