@@ -90,6 +90,7 @@ var checks = []check{
 	{"direct connection", checkDirectURL},
 	{"public schema", checkPublicSchema},
 	{"schools", checkSchools},
+	{"drift", checkDrift},
 	{"clock", checkClock},
 	{"disk", checkDisk},
 }
