@@ -111,6 +111,11 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each (PKG=./internal/tenancy)
 bench: ## what a request costs above the least that it could (ARGS='-schools 1,100 -seconds 0.2')
 	@go run ./internal/bench $(ARGS)
 
+# The same for the migrations of a fleet: bin/bench-fleet.json.
+.PHONY: bench-fleet
+bench-fleet: ## what making a school and migrating 1,000 cost above the least that they could (ARGS='-schools 200')
+	@go run ./internal/bench fleet $(ARGS)
+
 .PHONY: bench-go
 bench-go: ## Go's benchmarks (BENCH=Import PKG=./internal/roster)
 	@tested=$$($(TESTED)) && go test -run '^$$' -bench '$(BENCH)' -benchmem $$tested

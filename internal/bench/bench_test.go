@@ -50,6 +50,19 @@ func TestShortRun(t *testing.T) {
 	}
 }
 
+func TestShortFleet(t *testing.T) {
+	t.Parallel()
+	var table, progress strings.Builder
+	if err := run(t.Context(), []string{fleetCommand, "-schools", "12", "-rounds", "1", "-json", ""}, &table, &progress); err != nil {
+		t.Fatal(err, progress.String())
+	}
+	for _, what := range []string{"create a school", "one ALTER a school", nothingToDo, status, verify, drift} {
+		if !strings.Contains(table.String(), what) {
+			t.Errorf("no %s in\n%s", what, table.String())
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	r := result{

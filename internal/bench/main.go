@@ -100,7 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r.print(stdout)
+	r.table(stdout)
 	if s.json == "" {
 		return nil
 	}

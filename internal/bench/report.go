@@ -18,7 +18,8 @@ type result struct {
 	Seconds    float64   `json:"seconds"`
 	Rounds     int       `json:"rounds"`
 	Lines      []line    `json:"lines"`
-	Memory     []memory  `json:"memory"`
+	Memory     []memory  `json:"memory,omitempty"`
+	Looks      []look    `json:"looks,omitempty"`
 	Limits     []limit   `json:"limits"`
 }
 
@@ -104,10 +105,10 @@ func (r *result) find(level, operation string, schools int) *line {
 // round drops what the start of a connection, or a collection, adds to a count.
 func round(count float64) float64 { return float64(int64(count*10+0.5)) / 10 }
 
-// print writes the results for people.
-func (r *result) print(w io.Writer) {
+// table writes the results for people.
+func (r *result) table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(w, "\nMedians of %d rounds of %.1f s, floor and product by turns; %s, PostgreSQL %s.\n", r.Rounds, r.Seconds, r.Go, r.PostgreSQL)
+	_, _ = fmt.Fprintf(w, "\nMedians of %d rounds, floor and product by turns; %s, PostgreSQL %s.\n", r.Rounds, r.Go, r.PostgreSQL)
 	_, _ = fmt.Fprint(w, "CPU in us an operation: our process + PostgreSQL's = both. The ratio is that of both, the median of the rounds' own.\n\n")
 	_, _ = fmt.Fprintln(t, "\t\tschools\tfloor\t\t\tproduct\t\t\tratio\tround trips\t\tallocations\t\t")
 	for _, l := range r.Lines {
@@ -115,10 +116,14 @@ func (r *result) print(w io.Writer) {
 			l.Floor.Trips, l.Product.Trips, l.Floor.Allocations, l.Product.Allocations)
 	}
 	_ = t.Flush()
-	_, _ = fmt.Fprintln(t, "\n\tschools\tserver RSS\tfloor's RSS\tlargest backend\tresolve a host\tallocations\t")
-	for _, m := range r.Memory {
-		_, _ = fmt.Fprintf(t, "\t%d\t%.1f MB\t%.1f MB\t%.1f MB\t%.0f ns\t%.1f\t\n", m.Schools, float64(m.Server)/megabyte, float64(m.Floor)/megabyte,
-			float64(m.Backend)/megabyte, m.Resolve, m.ResolveAllocations)
+	if len(r.Memory) > 0 {
+		r.printMemory(t)
+	}
+	if len(r.Looks) > 0 {
+		_, _ = fmt.Fprintln(t, "\n\tschools\tCPU in us, ours + PostgreSQL's = both\t\t\tby the clock\t")
+		for _, l := range r.Looks {
+			_, _ = fmt.Fprintf(t, "%s\t%d\t%s\t%.1f ms\t\n", l.Operation, l.Schools, l.Cost, l.Took/1000)
+		}
 	}
 	_ = t.Flush()
 	_, _ = fmt.Fprintln(w)
@@ -154,4 +159,12 @@ func (r *result) write(path string) error {
 		return err
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o644) //nolint:gosec // whoever runs this names the file
+}
+
+func (r *result) printMemory(t io.Writer) {
+	_, _ = fmt.Fprintln(t, "\n\tschools\tserver RSS\tfloor's RSS\tlargest backend\tresolve a host\tallocations\t")
+	for _, m := range r.Memory {
+		_, _ = fmt.Fprintf(t, "\t%d\t%.1f MB\t%.1f MB\t%.1f MB\t%.0f ns\t%.1f\t\n", m.Schools, float64(m.Server)/megabyte, float64(m.Floor)/megabyte,
+			float64(m.Backend)/megabyte, m.Resolve, m.ResolveAllocations)
+	}
 }

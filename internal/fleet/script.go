@@ -52,10 +52,7 @@ execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, er
 	}
 	parts := []line{
 		ours("BEGIN ISOLATION LEVEL READ COMMITTED"),
-		ours("SET LOCAL lock_timeout = '3s'"),
-		ours("SET LOCAL statement_timeout = 0"),
-		ours("SET LOCAL search_path = %s", ident(schema)),
-		locks(schema, "_xact"),
+		entrance(schema),
 	}
 	if from.bare {
 		parts = append(parts, revisionsTable(schema))
@@ -74,12 +71,23 @@ execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, er
 // fnv32("atlas_migrate_execute"). Ours is shared: our workers run beside each other, not beside it.
 const commandLock = 2686470616
 
+// entrance sets what holds for a transaction and takes the locks, all in one statement: each one more
+// costs a tenth of what a small ALTER does.
+func entrance(schema string) line {
+	return line{waits: true, text: fmt.Sprintf("SELECT set_config('lock_timeout', '3s', true), set_config('statement_timeout', '0', true), set_config('search_path', %s, true), %s",
+		literal(ident(schema)), lock(schema, "_xact"))}
+}
+
 // locks keeps the atlas command out and any other run of ours off this schema. It does not wait: who
 // waits inside a statement would hold up CREATE INDEX CONCURRENTLY elsewhere, and that again us.
 // Where they are taken it fails by a cast, which costs less than a DO that raises.
 func locks(schema, scope string) line {
-	return line{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0)) THEN 0
-ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))}
+	return line{waits: true, text: "SELECT " + lock(schema, scope)}
+}
+
+func lock(schema, scope string) string {
+	return fmt.Sprintf(`CASE WHEN pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0)) THEN 0
+ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))
 }
 
 // guard fails unless the schema's history is what it is believed to be, without what was begun of the
