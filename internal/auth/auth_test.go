@@ -83,9 +83,14 @@ func TestRefusedSchoolTokens(t *testing.T) {
 				delete(claims, change[i].(string))
 			}
 		}
-		token, err := jwt.NewWithClaims(method, claims).SignedString(with)
+		token := jwt.NewWithClaims(method, claims)
+		token.Header["kid"] = keyID(t, seed)
+		if id, ok := claims["kid"]; ok {
+			token.Header["kid"] = id
+		}
+		text, err := token.SignedString(with)
 		must(t, err)
-		return token
+		return text
 	}
 	check := tokens(t, seed, start)
 	valid := sign(jwt.SigningMethodEdDSA, key)
@@ -106,6 +111,12 @@ func TestRefusedSchoolTokens(t *testing.T) {
 		"another issuer":           sign(jwt.SigningMethodEdDSA, key, "iss", "elsewhere"),
 		"no issuer":                sign(jwt.SigningMethodEdDSA, key, "iss", nil),
 		"another key":              sign(jwt.SigningMethodEdDSA, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))),
+		"an unknown key":           sign(jwt.SigningMethodEdDSA, key, "kid", keyID(t, bytes.Repeat([]byte{8}, 32))),
+		"no key":                   sign(jwt.SigningMethodEdDSA, key, "kid", ""),
+		"a key that is a number":   sign(jwt.SigningMethodEdDSA, key, "kid", 7),
+		"a key that is a path":     sign(jwt.SigningMethodEdDSA, key, "kid", "../../dev/null"),
+		"the platform's":           sign(jwt.SigningMethodEdDSA, key, "aud", "platform"),
+		"two audiences":            sign(jwt.SigningMethodEdDSA, key, "aud", []string{"school:" + school.String(), "platform"}),
 		"alg none":                 sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType),
 		"HS256 by the public key":  sign(jwt.SigningMethodHS256, []byte(ours)),
 		"HS512 by the public key":  sign(jwt.SigningMethodHS512, []byte(ours)),
@@ -130,6 +141,78 @@ func TestRefusedSchoolTokens(t *testing.T) {
 		if f := fault.Of(err); f.Message != "A valid API key or access token is needed." || len(f.Fields) > 0 {
 			t.Errorf("%s: says why: %s", name, f.Message)
 		}
+	}
+}
+
+// keyID returns the id of the key that grows from seed.
+func keyID(t *testing.T, seed []byte) string {
+	t.Helper()
+	token, _, err := tokens(t, seed, start).ForPlatform(auth.Principal{}, time.Hour)
+	must(t, err)
+	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+	must(t, err)
+	return parsed.Header["kid"].(string)
+}
+
+func TestPlatformToken(t *testing.T) {
+	t.Parallel()
+	school, owner := uuid.New(), auth.Principal{Name: "operator:1", Role: auth.RoleOwner}
+	made := tokens(t, seed, start)
+	token, _, err := made.ForPlatform(owner, time.Minute)
+	must(t, err)
+	foreign, _, err := made.ForSchool(school, owner, time.Minute)
+	must(t, err)
+	for range 2 { // the second time it is known
+		if got, err := made.ByPlatformToken(token); err != nil || got != owner {
+			t.Errorf("its own: %v %v", got, err)
+		}
+		if got, err := made.ByPlatformToken(foreign); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+			t.Errorf("a school's: %v %v", got, err)
+		}
+		for _, id := range []uuid.UUID{school, uuid.Nil} {
+			if got, err := made.BySchoolToken(id, token); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+				t.Errorf("for a school: %v %v", got, err)
+			}
+		}
+	}
+	if _, err := tokens(t, seed, start.Add(time.Minute)).ByPlatformToken(token); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+// TestRotation holds that a new signing key logs nobody out, and that one that is taken away does.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	rotated := bytes.Repeat([]byte{9}, 32)
+	with := func(seed []byte, older ...[]byte) *auth.Tokens {
+		made, err := auth.NewTokens(seed, func() time.Time { return start }, older...)
+		must(t, err)
+		return made
+	}
+	sign := func(made *auth.Tokens) string {
+		token, _, err := made.ForPlatform(auth.Principal{Name: "operator:1"}, time.Hour)
+		must(t, err)
+		return token
+	}
+	before, announced, after, done := with(seed), with(seed, rotated), with(rotated, seed), with(rotated)
+	for name, test := range map[string]struct {
+		token string
+		at    *auth.Tokens
+		good  bool
+	}{
+		"the old key at a replica that knows both":         {sign(before), announced, true},
+		"the old key once the new one signs":               {sign(announced), after, true},
+		"the new key at a replica that still signs by old": {sign(after), announced, true},
+		"the new key at a replica that does not know it":   {sign(after), before, false},
+		"the old key once it is taken away":                {sign(before), done, false},
+		"the new key at the end":                           {sign(after), done, true},
+	} {
+		if _, err := test.at.ByPlatformToken(test.token); (err == nil) != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := auth.NewTokens(seed, time.Now, seed[1:]); err == nil {
+		t.Error("an older key of 31 bytes is taken")
 	}
 }
 
