@@ -212,25 +212,27 @@ func (s schoolPurge) Run(c *console, database *config.Database) error {
 type schoolImpersonate struct {
 	named
 	Reason         string `required:"" help:"Why; kept in the audit."`
-	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Key that signs access tokens (default with a private PostgreSQL: that of dev)." placeholder:"KEY"`
-	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing key." placeholder:"PATH"`
+	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Keys of access tokens; the first signs (default with a private PostgreSQL: that of dev)." placeholder:"KEY,..."`
+	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing keys." placeholder:"PATH"`
 }
 
 func (s schoolImpersonate) Run(c *console, database *config.Database) error {
-	key, err := config.SigningKey(s.SigningKey, s.SigningKeyFile)
+	keys, err := config.SigningKeys(s.SigningKey, s.SigningKeyFile)
 	if err != nil {
 		return err
 	}
 	return s.run(c, database, func(p *place, row *publicdb.School) error {
-		if key == nil && p.private != nil {
-			if key, err = devSigningKey(database.DataDir); err != nil {
+		if keys == nil && p.private != nil {
+			key, err := devSigningKey(database.DataDir)
+			if err != nil {
 				return err
 			}
+			keys = [][]byte{key}
 		}
-		if key == nil {
+		if keys == nil {
 			return usage("HOMEROOM_SIGNING_KEY takes the key of the service that is to accept the token")
 		}
-		tokens, err := auth.NewTokens(key, time.Now)
+		tokens, err := auth.NewTokens(keys[0], time.Now)
 		if err != nil {
 			return err
 		}

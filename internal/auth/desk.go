@@ -52,46 +52,46 @@ func wrongLogin() *fault.Error {
 // Login lets in whoever knows an account's password. Accounts that are unknown, switched off or without a
 // password go the same way as a wrong password: the same queries, one hash, the same answer. After too
 // many attempts it is RateLimited.
-func (d *Desk) Login(ctx context.Context, b Book, c Credentials) (Pass, error) {
-	email, err := Email("body.email", c.Email)
-	if err != nil {
-		return Pass{}, err
-	}
-	attempt := attemptOf(email, c.Address)
-	if err := attempt.count(ctx, b, d.now()); err != nil {
-		return Pass{}, err
-	}
-	a, err := b.byEmail(ctx, email)
-	if err != nil && !errors.Is(err, errNone) {
-		return Pass{}, err
-	}
-	hash := a.hash
-	usable := err == nil && a.isActive && hash != ""
-	if !usable {
-		hash = nobodysHash
-	}
-	matches, spent, err := d.Passwords.verify(ctx, hash, c.Password)
-	if err != nil {
-		return Pass{}, err
-	}
-	if !usable || !matches {
-		if err := b.note(ctx, eventRefused, a.id); err != nil {
-			return Pass{}, err
+func (d *Desk) Login(ctx context.Context, b Book, c Credentials) (pass Pass, err error) {
+	err = d.identify(ctx, b, c, func(b Book, a account) (err error) {
+		if pass, err = d.pass(ctx, b, a, refresh{expires: d.now().Add(refreshLifetime), address: c.Address}); err != nil {
+			return err
 		}
-		return Pass{}, wrongLogin()
-	}
-	if spent.lower() {
-		if hash, err = d.Passwords.hash(ctx, c.Password); err != nil {
-			return Pass{}, err
-		}
-	}
-	return d.admit(ctx, b, a, hash, attempt, c.Address)
+		return b.note(ctx, eventLogin, a.id)
+	})
+	return pass, err
 }
 
-// admit starts a family for an account whose password was right, if it still is.
-func (d *Desk) admit(ctx context.Context, b Book, known account, hash PasswordHash, t attempt, address string) (pass Pass, err error) {
-	now := d.now()
-	err = b.inTx(ctx, func(b Book) error {
+// Confirm is Login for somebody who is in already: it says whether they know their password.
+func (d *Desk) Confirm(ctx context.Context, b Book, c Credentials) error {
+	return d.identify(ctx, b, c, func(Book, account) error { return nil })
+}
+
+// identify calls do, in a transaction in which the account stays as it is, if the credentials are right.
+func (d *Desk) identify(ctx context.Context, b Book, c Credentials, do func(Book, account) error) error {
+	email, err := Email("body.email", c.Email)
+	if err != nil {
+		return err
+	}
+	t := attemptOf(email, c.Address)
+	if err := t.count(ctx, b, d.now()); err != nil {
+		return err
+	}
+	known, err := b.byEmail(ctx, email)
+	if err != nil && !errors.Is(err, errNone) {
+		return err
+	}
+	hash, err := d.match(ctx, known, c.Password)
+	if errors.Is(err, errMismatch) {
+		if err := b.note(ctx, eventRefused, known.id); err != nil {
+			return err
+		}
+		return wrongLogin()
+	}
+	if err != nil {
+		return err
+	}
+	return b.inTx(ctx, func(b Book) error {
 		a, err := b.lock(ctx, known.id)
 		if errors.Is(err, errNone) || err == nil && (!a.isActive || a.hash != known.hash) {
 			return wrongLogin()
@@ -99,18 +99,36 @@ func (d *Desk) admit(ctx context.Context, b Book, known account, hash PasswordHa
 		if err != nil {
 			return err
 		}
-		if err := b.entered(ctx, a, now, hash); err != nil {
+		if err := b.entered(ctx, a, d.now(), hash); err != nil {
 			return err
 		}
-		if err := t.forgive(ctx, b, now); err != nil {
+		if err := t.forgive(ctx, b, d.now()); err != nil {
 			return err
 		}
-		if pass, err = d.pass(ctx, b, a, refresh{expires: now.Add(refreshLifetime), address: address}); err != nil {
-			return err
-		}
-		return b.note(ctx, eventLogin, a.id)
+		return do(b, a)
 	})
-	return pass, err
+}
+
+var errMismatch = errors.New("the password is not that of the account")
+
+// match returns the hash that an account is to have from now on if the password is its own, else
+// errMismatch. An account that nobody can log in to costs a hash too.
+func (d *Desk) match(ctx context.Context, a account, password string) (PasswordHash, error) {
+	hash := a.hash
+	usable := a.isActive && hash != ""
+	if !usable {
+		hash = nobodysHash
+	}
+	matches, spent, err := d.Passwords.verify(ctx, hash, password)
+	switch {
+	case err != nil:
+		return "", err
+	case !usable || !matches:
+		return "", errMismatch
+	case spent.lower():
+		return d.Passwords.hash(ctx, password)
+	}
+	return hash, nil
 }
 
 // pass adds a refresh token to a family, or starts one, and returns it with an access token.

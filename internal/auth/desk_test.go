@@ -26,6 +26,7 @@ const (
 // office is a desk with one book, whose clock the test sets.
 type office struct {
 	*auth.Desk
+	t      *testing.T
 	book   auth.Book
 	hashes atomic.Int64
 	clock  atomic.Int64 // nanoseconds after start
@@ -47,7 +48,7 @@ func (o *office) wait(d time.Duration) { o.clock.Add(int64(d)) }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{}
+	o := &office{t: t}
 	signed, err := auth.NewTokens(seed, o.now)
 	must(t, err)
 	o.Desk = &auth.Desk{Tokens: signed, Passwords: auth.NewPasswords()}
@@ -117,16 +118,16 @@ func schoolOffice(t *testing.T) (*office, *tenantdb.Client) {
 }
 
 // inBoth runs a test at the platform and at a school.
-func inBoth(t *testing.T, test func(t *testing.T, o *office)) {
+func inBoth(t *testing.T, test func(*office)) {
 	t.Helper()
 	t.Run("platform", func(t *testing.T) {
 		t.Parallel()
-		test(t, platformOffice(t))
+		test(platformOffice(t))
 	})
 	t.Run("school", func(t *testing.T) {
 		t.Parallel()
 		o, _ := schoolOffice(t)
-		test(t, o)
+		test(o)
 	})
 }
 
@@ -164,7 +165,8 @@ func wantKind(t *testing.T, what string, err error, kind fault.Kind) {
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		id := o.person(t, email)
 		updated := o.updated(id)
 		pass, err := o.login(t, "  ADA@Example.org ", password, "192.0.2.1")
@@ -189,7 +191,8 @@ func TestLogin(t *testing.T) {
 // TestEnumeration holds that accounts that can't be logged in to go the way of a wrong password.
 func TestEnumeration(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.person(t, email)
 		o.set(o.person(t, "off@example.org"), false, o.hash(o.person(t, "other@example.org")))
 		o.add("none@example.org", nil, true)
@@ -215,7 +218,8 @@ func TestEnumeration(t *testing.T) {
 
 func TestRehash(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		id := o.add(email, new(string(auth.Cheap(password))), true)
 		if _, err := o.login(t, email, "another password", ""); err == nil || o.hash(id) != auth.Cheap(password) {
 			t.Error("a wrong password has changed the hash")
@@ -235,7 +239,8 @@ func TestRehash(t *testing.T) {
 // TestFlood holds that an account takes so many attempts, known or not, and no hash is computed beyond.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.person(t, email)
 		for _, account := range []string{email, "nobody@example.org"} {
 			before := o.hashes.Load()
@@ -266,7 +271,8 @@ func TestFlood(t *testing.T) {
 
 func TestAddressLimit(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.person(t, email)
 		try := func(address string) error {
 			_, err := o.login(t, uuid.NewString()+"@example.org", "wrong", address)
@@ -287,7 +293,8 @@ func TestAddressLimit(t *testing.T) {
 // TestRightLoginsDoNotCount holds that a school behind one address can log in as often as it likes.
 func TestRightLoginsDoNotCount(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.add(email, new(string(auth.Cheap(password))), true)
 		for range auth.AttemptsPerAddress + 2 {
 			o.mustLogin(t)
@@ -304,7 +311,8 @@ func TestRightLoginsDoNotCount(t *testing.T) {
 
 func TestRefresh(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.person(t, email)
 		first, other := o.mustLogin(t), o.mustLogin(t)
 		o.wait(24 * time.Hour)
@@ -335,7 +343,8 @@ func TestRefresh(t *testing.T) {
 // good: the family has ended.
 func TestRefreshAtOnce(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.person(t, email)
 		first := o.mustLogin(t)
 		passes := make(chan auth.Pass, 8)
@@ -360,7 +369,8 @@ func TestRefreshAtOnce(t *testing.T) {
 
 func TestRefusedRefreshTokens(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		id := o.person(t, email)
 		pass, other := o.mustLogin(t), o.mustLogin(t)
 		good := pass.RefreshToken
@@ -389,7 +399,8 @@ func TestRefusedRefreshTokens(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	t.Parallel()
-	inBoth(t, func(t *testing.T, o *office) {
+	inBoth(t, func(o *office) {
+		t := o.t
 		o.person(t, email)
 		o.mustLogin(t)
 		must(t, auth.Prune(t.Context(), o.book, o.now()))

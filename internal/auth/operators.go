@@ -35,10 +35,11 @@ func (o operators) inTx(ctx context.Context, do func(Book) error) error {
 }
 
 func (o operators) accessToken(tokens *Tokens, a account) (string, time.Time, error) {
-	return tokens.ForPlatform(operatorPrincipal(a.id, a.role), accessLifetime)
+	return tokens.ForPlatform(OperatorPrincipal(a.id, a.role), accessLifetime)
 }
 
-func operatorPrincipal(id uuid.UUID, role string) Principal {
+// OperatorPrincipal returns the principal that an operator is.
+func OperatorPrincipal(id uuid.UUID, role string) Principal {
 	return Principal{Name: operatorActor + id.String(), Role: role}
 }
 
@@ -157,5 +158,5 @@ func principalOf(a account, err error) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	return operatorPrincipal(a.id, a.role), nil
+	return OperatorPrincipal(a.id, a.role), nil
 }

@@ -30,11 +30,11 @@ A single resource has an ETag: send it back as If-Match to change only what you 
 ` + "`next_cursor`" + `, in a stable order.`
 
 // New registers the API with mux. Requests must come with the school in their context, see [WithTenant].
-// Without tokens the API is good for its document alone.
-func New(mux *http.ServeMux, tokens *auth.Tokens, version string) huma.API {
+// Without a desk the API is good for its document alone.
+func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title: "homeroom tenant API", Description: description, Version: version, Tags: tags(),
-	}, authenticate(tokens))
+	}, authenticate(desk))
 	registerSchool(api)
 	academicYears().register(api)
 	terms().register(api)
@@ -96,14 +96,14 @@ func allow(op huma.Operation, roles []string) huma.Operation {
 }
 
 // authenticate lets a request pass whose token is of this school and of a role that the operation takes.
-func authenticate(tokens *auth.Tokens) func(huma.Context, func(huma.Context)) {
+func authenticate(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		tenant := tenantOf(ctx.Context())
-		if tenant == nil || tokens == nil {
+		if tenant == nil || desk == nil {
 			wire.Fail(ctx, fault.Of(errors.New("a request of the tenant API without a school, or nothing to check tokens with")))
 			return
 		}
-		if err := authorise(tokens, tenant, ctx.Operation(), ctx.Header("Authorization")); err != nil {
+		if err := authorise(desk.Tokens, tenant, ctx.Operation(), ctx.Header("Authorization")); err != nil {
 			wire.Fail(ctx, err)
 			return
 		}
