@@ -5,6 +5,8 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -82,6 +84,15 @@ func Email(location, text string) (string, error) {
 	parsed, err := mail.ParseAddress(text)
 	if err != nil || parsed.Address != text || len(text) > 254 {
 		return "", fault.Invalid(location, "This is no e-mail address.")
+	}
+	return text, nil
+}
+
+// FullName returns a person's name as it is stored. What is none is InvalidInput at location.
+func FullName(location, text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if text == "" || utf8.RuneCountInString(text) > 200 || strings.ContainsFunc(text, unicode.IsControl) {
+		return "", fault.Invalid(location, "A name has 1 to 200 characters, one of them visible, and no control characters.")
 	}
 	return text, nil
 }

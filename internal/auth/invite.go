@@ -18,13 +18,21 @@ const inviteLifetime = 7 * 24 * time.Hour
 // Invitation lets a new user of a school choose a password, once. Only the hash of its secret is kept.
 type Invitation struct {
 	Key
-	Email    string // as Email returns it
+	Email    string
 	FullName string
 	Role     string
 }
 
-// NewInvitation makes an invitation. The address is one that Email has returned.
-func NewInvitation(email, fullName, role string) (Invitation, error) {
+// NewInvitation makes an invitation. A person that can't be invited is InvalidInput at location.email or
+// location.full_name.
+func NewInvitation(location, email, fullName, role string) (Invitation, error) {
+	email, err := Email(location+".email", email)
+	if err != nil {
+		return Invitation{}, err
+	}
+	if fullName, err = FullName(location+".full_name", fullName); err != nil {
+		return Invitation{}, err
+	}
 	id, err := uuid.NewV7()
 	return Invitation{newSecret(invitePrefix, id), email, fullName, role}, err
 }

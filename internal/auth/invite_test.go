@@ -20,7 +20,7 @@ func TestAcceptInvite(t *testing.T) {
 	o, db := schoolOffice(t)
 	ctx := t.Context()
 	invite := func(email string) auth.Invitation {
-		i, err := auth.NewInvitation(email, "Ada Lovelace", auth.RoleAdmin)
+		i, err := auth.NewInvitation("body", email, "Ada Lovelace", auth.RoleAdmin)
 		must(t, err)
 		must(t, auth.Invite(ctx, db, i, o.now()))
 		return i

@@ -2,8 +2,6 @@ package platform
 
 import (
 	"context"
-	"strings"
-	"unicode"
 
 	"github.com/google/uuid"
 
@@ -30,9 +28,8 @@ type NewOperator struct {
 
 // check also brings the change to its normal form.
 func (c *OperatorChange) check() (err error) {
-	c.FullName = strings.TrimSpace(c.FullName)
-	if c.FullName == "" || strings.ContainsFunc(c.FullName, unicode.IsControl) {
-		return fault.Invalid("body.full_name", "A name needs at least one visible character and no control characters.")
+	if c.FullName, err = auth.FullName("body.full_name", c.FullName); err != nil {
+		return err
 	}
 	if operator.RoleValidator(operator.Role(c.Role)) != nil {
 		return fault.Invalid("body.role", "This is owner, operator or viewer.")
