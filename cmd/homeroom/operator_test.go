@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,5 +89,41 @@ func TestSigningKeys(t *testing.T) {
 		if status, text := s.get(t, "elm.test", strings.TrimSpace(token), "/api/v1/school/"); status != want {
 			t.Errorf("signed by %s: %d %s", keys, status, text)
 		}
+	}
+}
+
+// TestSchoolWithAdmin goes from a school made from a shell to its admin's login.
+func TestSchoolWithAdmin(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--base-domain", "test", "--admin-email", "x@example.org").expect(t, 2, "admin-name")
+	homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--base-domain", "test", "--admin-email", "x", "--admin-name", "Ada").expect(t, 1, "e-mail address")
+	said := homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--base-domain", "test", "--admin-email", "ada@example.org", "--admin-name", "Ada Lovelace").expect(t, 0).stderr
+	token := regexp.MustCompile("hri_[0-9a-z_]+").FindString(said)
+	cmd := program(t, t.TempDir(), "serve")
+	cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL="+url)
+	s := start(t, cmd)
+	for _, want := range []int{200, 422} { // once
+		if got, text := s.send(t, "POST", "elm.test", "", "/api/v1/auth/accept-invite/", `{"token":"`+token+`","password":"a walk along the river"}`); got != want {
+			t.Errorf("%d, want %d: %s", got, want, text)
+		}
+	}
+	got, text := s.send(t, "POST", "elm.test", "", "/api/v1/auth/login/", `{"email":"ada@example.org","password":"a walk along the river"}`)
+	var in struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(text), &in); got != 200 || err != nil {
+		t.Fatal(got, text, err)
+	}
+	for host, want := range map[string]int{"elm.test": 200, "localhost": 404} {
+		if got, text := s.get(t, host, in.AccessToken, "/api/v1/me/"); got != want {
+			t.Errorf("%s: %d %s", host, got, text)
+		}
+	}
+	if got, text := s.get(t, "localhost", in.AccessToken, "/api/v1/system/me/"); got != 401 {
+		t.Errorf("the system API: %d %s", got, text)
+	}
+	if got := ask[string](t, url, "SELECT coalesce(min(address), '') FROM school_elm.refresh_tokens"); got != "127.0.0.1" {
+		t.Errorf("the address is %q", got)
 	}
 }

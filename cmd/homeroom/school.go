@@ -123,6 +123,8 @@ type schoolCreate struct {
 	Domain     []string `help:"Its domains; the first is primary (default: <code>.<base domain>)." placeholder:"DOMAIN"`
 	Isolation  string   `enum:"schema,database" default:"schema" help:"schema (among others) or database (in one of its own)." placeholder:"KIND"`
 	Database   string   `default:"primary" help:"The registered database that is to hold it." placeholder:"NAME"`
+	AdminEmail string   `and:"admin" help:"The e-mail address of its first admin, whose invitation is printed." placeholder:"ADDRESS"`
+	AdminName  string   `and:"admin" help:"The admin's full name." placeholder:"NAME"`
 }
 
 func newDomains(names []string) (domains []platform.NewDomain) {
@@ -133,12 +135,24 @@ func newDomains(names []string) (domains []platform.NewDomain) {
 }
 
 func (s schoolCreate) Run(c *console, database *config.Database) error {
-	return atPlace(c, database, s.Platform, func(p *place) error {
-		row, err := p.platform.Create(c.ctx, platform.Shell, platform.NewSchool{
-			Name: s.Name, Code: s.Code, SchemaName: s.SchemaName, Domains: newDomains(s.Domain), Isolation: s.Isolation, Database: s.Database,
-		})
+	n := platform.NewSchool{
+		Name: s.Name, Code: s.Code, SchemaName: s.SchemaName, Domains: newDomains(s.Domain), Isolation: s.Isolation, Database: s.Database,
+	}
+	if s.AdminEmail != "" {
+		invitation, err := auth.NewInvitation("admin", s.AdminEmail, s.AdminName, auth.RoleAdmin)
 		if err != nil {
 			return err
+		}
+		n.Admin = &invitation
+	}
+	return atPlace(c, database, s.Platform, func(p *place) error {
+		row, err := p.platform.Create(c.ctx, platform.Shell, n)
+		if err != nil {
+			return err
+		}
+		if n.Admin != nil {
+			// Beside the school, which may be read by a program.
+			_, _ = fmt.Fprintf(c.stderr, "The admin's invitation, for /auth/accept-invite/ within 7 days:\n%s\n", n.Admin.Token)
 		}
 		return s.school(c, row)
 	})

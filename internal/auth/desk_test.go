@@ -199,8 +199,14 @@ func TestEnumeration(t *testing.T) {
 		o.add("empty@example.org", new(""), true)
 		said := map[string]bool{}
 		for _, test := range [][2]string{
-			{email, "another password"}, {email, ""}, {email, password + " "}, {"nobody@example.org", password}, {"off@example.org", password},
-			{"none@example.org", password}, {"none@example.org", ""}, {"empty@example.org", ""},
+			{email, "another password"},
+			{email, ""},
+			{email, password + " "},
+			{"nobody@example.org", password},
+			{"off@example.org", password},
+			{"none@example.org", password},
+			{"none@example.org", ""},
+			{"empty@example.org", ""},
 		} {
 			before := o.hashes.Load()
 			pass, err := o.login(t, test[0], test[1], "")
