@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,8 +11,6 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 )
-
-func sprint(v any) string { return fmt.Sprint(v) }
 
 func TestAcceptInvite(t *testing.T) {
 	t.Parallel()

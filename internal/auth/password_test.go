@@ -2,12 +2,13 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
@@ -62,26 +63,33 @@ func TestPasswordRules(t *testing.T) {
 // TestHashesAtOnce holds that no more hashes are computed at once than there are processors.
 func TestHashesAtOnce(t *testing.T) {
 	t.Parallel()
-	passwords := auth.NewPasswords()
-	var now, most atomic.Int64
+	most := runtime.GOMAXPROCS(0)
+	passwords, entered, leave := auth.NewPasswords(), make(chan bool, most), make(chan bool)
 	passwords.Around(func(compute func()) {
-		n := now.Add(1)
-		for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
-			runtime.Gosched()
+		select {
+		case entered <- true:
+			<-leave
+		default:
+			t.Error("one too many")
 		}
 		compute()
-		now.Add(-1)
 	})
 	var group sync.WaitGroup
-	for range 8 * runtime.GOMAXPROCS(0) {
+	for range most {
 		group.Go(func() {
-			if _, err := passwords.Hash(context.Background(), "", "a walk along the river"); err != nil {
+			if _, err := passwords.Hash(context.Background(), "", password); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	group.Wait()
-	if most.Load() > int64(runtime.GOMAXPROCS(0)) {
-		t.Errorf("%d at once", most.Load())
+	for len(entered) < most {
+		runtime.Gosched()
 	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := passwords.Hash(short, "", password); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one more: %v", err)
+	}
+	close(leave)
+	group.Wait()
 }

@@ -1,6 +1,7 @@
 package systemapi_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/homeroom-sms/homeroom/internal/auth"
 )
@@ -134,7 +136,14 @@ func TestLastOwner(t *testing.T) {
 	p.call(t, "PATCH", ada, `{"full_name":"Ada"}`).want(t, http.StatusOK)
 	p.call(t, "PATCH", grace, `{"is_active":true}`).want(t, http.StatusOK)
 
-	// Two who switch one another off at once: one of them stays.
+	// Two who switch one another off at once: one of them stays. Both are held up until both have begun.
+	conn, err := pgx.Connect(t.Context(), p.database)
+	must(t, err)
+	defer conn.Close(context.Background())
+	hold, err := conn.Begin(t.Context())
+	must(t, err)
+	_, err = hold.Exec(t.Context(), "SELECT FROM operators FOR UPDATE")
+	must(t, err)
 	var group sync.WaitGroup
 	for _, path := range []string{ada, grace} {
 		group.Go(func() {
@@ -143,6 +152,10 @@ func TestLastOwner(t *testing.T) {
 			}
 		})
 	}
+	for waiting := 0; waiting < 2; {
+		must(t, hold.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())").Scan(&waiting))
+	}
+	must(t, hold.Commit(t.Context()))
 	group.Wait()
 	active := 0
 	for _, path := range []string{ada, grace} {

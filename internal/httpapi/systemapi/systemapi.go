@@ -34,7 +34,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title:       "homeroom system API",
 		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nPrograms come with an API key, people with an access token from /auth/login/. The roles that may use an operation are in its `x-roles`.",
-		Bearer:      "An API key (`hr_...`), an access token from /auth/login/, or, where an identity provider is set up, a token of that provider for an active operator's verified e-mail address.",
+		Authorize:   "An API key (`hr_...`), an access token from /auth/login/, or, where an identity provider is set up, a token of that provider for an active operator's verified e-mail address.",
 		Version:     version,
 		Tags: []*huma.Tag{
 			{Name: "Schools", Description: "A school each: its row, its schema, its life."},

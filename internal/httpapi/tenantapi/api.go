@@ -35,7 +35,7 @@ A single resource has an ETag: send it back as If-Match to change only what you 
 func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title: "homeroom tenant API", Description: description, Version: version, Tags: tags(),
-		Bearer: "An access token of this very school, from /auth/login/ on its host.",
+		Authorize: "An access token of this very school, from /auth/login/ on its host.",
 	}, authenticate(desk))
 	registerAuth(api, desk)
 	registerSchool(api)
