@@ -42,6 +42,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Setup", Description: "How far a school has come in getting started."},
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
+			{Name: "Migrations", Description: "Where the schools stand with the changes of their tables."},
 			{Name: "Authentication", Description: "Logging in with a password, and staying logged in."},
 			{Name: "Operators", Description: "The people who may use this API."},
 			{Name: "API keys", Description: "The programs that may use this API."},
@@ -53,6 +54,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerSetup(api)
 	s.registerContacts(api)
 	s.registerDatabases(api)
+	s.registerMigrations(api)
 	s.registerAuth(api)
 	s.registerOperators(api)
 	s.registerKeys(api)
