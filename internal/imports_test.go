@@ -47,8 +47,9 @@ var may = map[string]string{
 
 	"internal/httpapi":           "internal/httpapi internal/chatbot internal/tenancy internal/fault",
 	"internal/httpapi/wire":      "internal/keyset internal/fault",
-	"internal/httpapi/systemapi": "internal/httpapi/wire internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
-	"internal/httpapi/tenantapi": "internal/httpapi/wire internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
+	"internal/httpapi/signin":    "internal/httpapi/wire internal/auth",
+	"internal/httpapi/systemapi": "internal/httpapi/wire internal/httpapi/signin internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
+	"internal/httpapi/tenantapi": "internal/httpapi/wire internal/httpapi/signin internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
 
 	"internal/bench":   "*",
 	"internal/testkit": "*",

@@ -13,6 +13,8 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/result"
 	"github.com/homeroom-sms/homeroom/ent/tenant/schema"
 	"github.com/homeroom-sms/homeroom/ent/tenant/staff"
@@ -331,6 +333,40 @@ func init() {
 	guardianDescID := guardianMixinFields0[0].Descriptor()
 	// guardian.DefaultID holds the default value on creation for the id field.
 	guardian.DefaultID = guardianDescID.Default.(func() uuid.UUID)
+	loginlimitMixin := schema.LoginLimit{}.Mixin()
+	loginlimitMixinFields0 := loginlimitMixin[0].Fields()
+	_ = loginlimitMixinFields0
+	loginlimitMixinFields1 := loginlimitMixin[1].Fields()
+	_ = loginlimitMixinFields1
+	loginlimitFields := schema.LoginLimit{}.Fields()
+	_ = loginlimitFields
+	// loginlimitDescAttempts is the schema descriptor for attempts field.
+	loginlimitDescAttempts := loginlimitMixinFields1[1].Descriptor()
+	// loginlimit.AttemptsValidator is a validator for the "attempts" field. It is called by the builders before save.
+	loginlimit.AttemptsValidator = loginlimitDescAttempts.Validators[0].(func(int) error)
+	// loginlimitDescID is the schema descriptor for id field.
+	loginlimitDescID := loginlimitMixinFields0[0].Descriptor()
+	// loginlimit.DefaultID holds the default value on creation for the id field.
+	loginlimit.DefaultID = loginlimitDescID.Default.(func() uuid.UUID)
+	refreshtokenMixin := schema.RefreshToken{}.Mixin()
+	refreshtokenMixinFields0 := refreshtokenMixin[0].Fields()
+	_ = refreshtokenMixinFields0
+	refreshtokenMixinFields1 := refreshtokenMixin[1].Fields()
+	_ = refreshtokenMixinFields1
+	refreshtokenFields := schema.RefreshToken{}.Fields()
+	_ = refreshtokenFields
+	// refreshtokenDescAddress is the schema descriptor for address field.
+	refreshtokenDescAddress := refreshtokenMixinFields1[2].Descriptor()
+	// refreshtoken.AddressValidator is a validator for the "address" field. It is called by the builders before save.
+	refreshtoken.AddressValidator = refreshtokenDescAddress.Validators[0].(func(string) error)
+	// refreshtokenDescCreatedAt is the schema descriptor for created_at field.
+	refreshtokenDescCreatedAt := refreshtokenMixinFields1[3].Descriptor()
+	// refreshtoken.DefaultCreatedAt holds the default value on creation for the created_at field.
+	refreshtoken.DefaultCreatedAt = refreshtokenDescCreatedAt.Default.(func() time.Time)
+	// refreshtokenDescID is the schema descriptor for id field.
+	refreshtokenDescID := refreshtokenMixinFields0[0].Descriptor()
+	// refreshtoken.DefaultID holds the default value on creation for the id field.
+	refreshtoken.DefaultID = refreshtokenDescID.Default.(func() uuid.UUID)
 	resultMixin := schema.Result{}.Mixin()
 	resultMixinFields0 := resultMixin[0].Fields()
 	_ = resultMixinFields0

@@ -46,7 +46,7 @@ type Handler struct {
 func New(settings Settings, registry *tenancy.Registry, system systemapi.Service) *Handler {
 	systemMux, tenantMux := http.NewServeMux(), http.NewServeMux()
 	systemapi.New(systemMux, system, settings.Version)
-	tenantapi.New(tenantMux, system.Tokens, settings.Version)
+	tenantapi.New(tenantMux, system.Desk, settings.Version)
 	for _, mux := range []*http.ServeMux{systemMux, tenantMux} {
 		mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusSeeOther)) // whoever comes by browser
 	}
@@ -75,7 +75,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, address := h.forwarded(r)
 	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(host)).Logger()
 	v := &visit{ResponseWriter: w}
-	r = r.WithContext(systemapi.WithAddress(log.WithContext(ctx), address.String()))
+	r = r.WithContext(wire.WithAddress(log.WithContext(ctx), address.String()))
 	r.Host = host
 	defer func() {
 		aborted := rescue(recover(), v, r)

@@ -77,7 +77,7 @@ func worldOf(t *testing.T, registry *tenancy.Registry) *world {
 	w.handler = httpapi.New(httpapi.Settings{
 		PublicHosts: []string{"localhost", "127.0.0.1"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Version: "test", Log: zerolog.New(w.log), Ready: func(context.Context) error { return w.ready },
-	}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Tokens: tokens, Now: time.Now})
+	}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Desk: &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, Now: time.Now})
 	return w
 }
 

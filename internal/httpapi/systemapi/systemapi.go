@@ -23,8 +23,9 @@ const root = "/api/v1/system"
 // Service is what the API works with. Only the document is wanted of a zero one.
 type Service struct {
 	Platform *platform.Platform
-	Public   *publicdb.Client // where API keys are looked up
-	Tokens   *auth.Tokens
+	Public   *publicdb.Client // where API keys and operators are looked up
+	Desk     *auth.Desk
+	Provider *auth.Provider // whose tokens operators may use too; nil for none
 	Now      func() time.Time
 }
 
@@ -32,7 +33,8 @@ type Service struct {
 func New(mux *http.ServeMux, s Service, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title:       "homeroom system API",
-		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nAuthorize with an API key: `Authorization: Bearer hr_...`. The roles that may use an operation are in its `x-roles`.",
+		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nPrograms come with an API key, people with an access token from /auth/login/. The roles that may use an operation are in its `x-roles`.",
+		Authorize:   "An API key (`hr_...`), an access token from /auth/login/, or, where an identity provider is set up, a token of that provider for an active operator's verified e-mail address.",
 		Version:     version,
 		Tags: []*huma.Tag{
 			{Name: "Schools", Description: "A school each: its row, its schema, its life."},
@@ -41,7 +43,9 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
 			{Name: "Migrations", Description: "Where the schools stand with the changes of their tables."},
-			{Name: "API keys", Description: "Who may use this API."},
+			{Name: "Authentication", Description: "Logging in with a password, and staying logged in."},
+			{Name: "Operators", Description: "The people who may use this API."},
+			{Name: "API keys", Description: "The programs that may use this API."},
 		},
 	}, s.authenticate)
 	s.registerSchools(api)
@@ -51,6 +55,8 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerContacts(api)
 	s.registerDatabases(api)
 	s.registerMigrations(api)
+	s.registerAuth(api)
+	s.registerOperators(api)
 	s.registerKeys(api)
 	return api
 }
@@ -91,7 +97,8 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
 	}
-	principal, err := auth.ByKey(ctx.Context(), s.Public, strings.TrimSpace(token), s.Now())
+	gate := auth.Gate{Public: s.Public, Tokens: s.Desk.Tokens, Provider: s.Provider, Now: s.Now}
+	principal, err := gate.ByBearer(ctx.Context(), strings.TrimSpace(token))
 	if err != nil {
 		wire.Fail(ctx, err)
 		return
@@ -104,17 +111,9 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, principalKey{}, principal))
 }
 
-type addressKey struct{}
-
-// WithAddress returns ctx with the client's IP address, for the audit.
-func WithAddress(ctx context.Context, address string) context.Context {
-	return context.WithValue(ctx, addressKey{}, address)
-}
-
 // actor is who asks, as the audit names them.
 func actor(ctx context.Context) platform.Actor {
-	address, _ := ctx.Value(addressKey{}).(string)
-	return platform.Actor{Name: principal(ctx).Name, RequestID: wire.RequestID(ctx), Address: address}
+	return platform.Actor{Name: principal(ctx).Name, RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)}
 }
 
 func principal(ctx context.Context) auth.Principal {
