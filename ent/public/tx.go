@@ -22,6 +22,8 @@ type Tx struct {
 	Database *DatabaseClient
 	// Domain is the client for interacting with the Domain builders.
 	Domain *DomainClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// School is the client for interacting with the School builders.
 	School *SchoolClient
 	// SchoolSetup is the client for interacting with the SchoolSetup builders.
@@ -163,6 +165,7 @@ func (tx *Tx) init() {
 	tx.AuditEvent = NewAuditEventClient(tx.config)
 	tx.Database = NewDatabaseClient(tx.config)
 	tx.Domain = NewDomainClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.School = NewSchoolClient(tx.config)
 	tx.SchoolSetup = NewSchoolSetupClient(tx.config)
 	tx.WhatsAppContact = NewWhatsAppContactClient(tx.config)

@@ -28,6 +28,8 @@ type Tx struct {
 	Enrollment *EnrollmentClient
 	// Guardian is the client for interacting with the Guardian builders.
 	Guardian *GuardianClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// Result is the client for interacting with the Result builders.
 	Result *ResultClient
 	// Staff is the client for interacting with the Staff builders.
@@ -182,6 +184,7 @@ func (tx *Tx) init() {
 	tx.ClassTeacher = NewClassTeacherClient(tx.config)
 	tx.Enrollment = NewEnrollmentClient(tx.config)
 	tx.Guardian = NewGuardianClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Result = NewResultClient(tx.config)
 	tx.Staff = NewStaffClient(tx.config)
 	tx.Student = NewStudentClient(tx.config)

@@ -333,6 +333,36 @@ var (
 			},
 		},
 	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "principal", Type: field.TypeString},
+		{Name: "key_hash", Type: field.TypeBytes},
+		{Name: "request_hash", Type: field.TypeBytes},
+		{Name: "answer", Type: field.TypeBytes, Nullable: true},
+		{Name: "busy_until", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_principal_key_hash",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[3], IdempotencyKeysColumns[4]},
+			},
+			{
+				Name:    "idempotencykey_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[8]},
+			},
+		},
+	}
 	// ResultsColumns holds the columns for the "results" table.
 	ResultsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -719,6 +749,7 @@ var (
 		ClassTeachersTable,
 		EnrollmentsTable,
 		GuardiansTable,
+		IdempotencyKeysTable,
 		ResultsTable,
 		StaffTable,
 		StudentsTable,
@@ -780,6 +811,9 @@ func init() {
 	}
 	GuardiansTable.Annotation = &entsql.Annotation{
 		Table: "guardians",
+	}
+	IdempotencyKeysTable.Annotation = &entsql.Annotation{
+		Table: "idempotency_keys",
 	}
 	ResultsTable.ForeignKeys[0].RefTable = AssessmentsTable
 	ResultsTable.ForeignKeys[1].RefTable = StudentsTable

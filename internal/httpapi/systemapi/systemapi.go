@@ -14,6 +14,7 @@ import (
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 )
@@ -42,7 +43,8 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
 			{Name: "API keys", Description: "Who may use this API."},
 		},
-	}, s.authenticate)
+	}, s.authenticate, s.once().Middleware)
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
 	s.registerSchools(api)
 	s.registerLife(api)
 	s.registerDomains(api)
@@ -76,6 +78,15 @@ func operation(id, method, path, tag, summary string, roles []string) huma.Opera
 		op.DefaultStatus = http.StatusNoContent
 	}
 	return op
+}
+
+// once keeps the answers to requests with an Idempotency-Key in the public schema.
+func (s Service) once() idempotency.Guard {
+	return idempotency.Guard{
+		DB:        func(context.Context) idempotency.DB { return s.Public },
+		Principal: func(ctx context.Context) string { return principal(ctx).Name },
+		Tokens:    s.Tokens,
+	}
 }
 
 type principalKey struct{}

@@ -17,6 +17,7 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -34,7 +35,8 @@ A single resource has an ETag: send it back as If-Match to change only what you 
 func New(mux *http.ServeMux, tokens *auth.Tokens, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title: "homeroom tenant API", Description: description, Version: version, Tags: tags(),
-	}, authenticate(tokens))
+	}, authenticate(tokens), once(tokens).Middleware)
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
 	registerSchool(api)
 	academicYears().register(api)
 	terms().register(api)
@@ -103,28 +105,43 @@ func authenticate(tokens *auth.Tokens) func(huma.Context, func(huma.Context)) {
 			wire.Fail(ctx, fault.Of(errors.New("a request of the tenant API without a school, or nothing to check tokens with")))
 			return
 		}
-		if err := authorise(tokens, tenant, ctx.Operation(), ctx.Header("Authorization")); err != nil {
+		principal, err := authorise(tokens, tenant, ctx.Operation(), ctx.Header("Authorization"))
+		if err != nil {
 			wire.Fail(ctx, err)
 			return
 		}
-		next(ctx)
+		next(huma.WithValue(ctx, principalKey{}, principal))
 	}
 }
 
-func authorise(tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) error {
+type principalKey struct{}
+
+// once keeps the answers to requests with an Idempotency-Key in the school's own schema.
+func once(tokens *auth.Tokens) idempotency.Guard {
+	return idempotency.Guard{
+		DB: func(ctx context.Context) idempotency.DB { return tenantOf(ctx).DB },
+		Principal: func(ctx context.Context) string {
+			p, _ := ctx.Value(principalKey{}).(auth.Principal)
+			return p.Name
+		},
+		Tokens: tokens,
+	}
+}
+
+func authorise(tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) (auth.Principal, error) {
 	if wire.IsPublic(op) {
-		return nil
+		return auth.Principal{}, nil
 	}
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return fault.New(fault.Unauthenticated, "A token of this school is needed.")
+		return auth.Principal{}, fault.New(fault.Unauthenticated, "A token of this school is needed.")
 	}
 	principal, err := tokens.BySchoolToken(tenant.ID, strings.TrimSpace(token))
 	if err != nil {
-		return err
+		return auth.Principal{}, err
 	}
 	if roles, _ := op.Extensions[rolesKey].([]string); !slices.Contains(roles, principal.Role) {
-		return fault.New(fault.Forbidden, "Your role does not allow this.")
+		return auth.Principal{}, fault.New(fault.Forbidden, "Your role does not allow this.")
 	}
-	return nil
+	return principal, nil
 }
