@@ -75,7 +75,7 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 		log.Warn().Err(err).Msg("creations that were cut off could not all be cleared up")
 	}
 	handler := httpapi.New(httpapi.Settings{
-		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, Version: version, Log: log,
+		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, CORSOrigins: p.checked.CORSOrigins, Version: version, Log: log,
 		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
 	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: tokens, Now: time.Now})
 	listener, err := new(net.ListenConfig).Listen(c.ctx, "tcp", service.Listen)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -38,6 +39,7 @@ type Service struct {
 	Listen         string `env:"HOMEROOM_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on; port 0 picks one." placeholder:"HOST:PORT"`
 	ReadyFile      string `help:"File to write once requests are answered: JSON with url, pid and database_url." placeholder:"PATH"`
 	TrustedProxies string `env:"HOMEROOM_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-Host, -For and -Proto count." placeholder:"CIDR,..."`
+	CORSOrigins    string `env:"HOMEROOM_CORS_ORIGINS" help:"Origins of pages that may use the APIs from a browser (default: none but the service's own)." placeholder:"ORIGIN,..."`
 	LogLevel       string `env:"HOMEROOM_LOG_LEVEL" default:"info" help:"debug, info, warn or error." placeholder:"LEVEL"`
 	LogFormat      string `env:"HOMEROOM_LOG_FORMAT" help:"json or console (default: console on a terminal, else json)." placeholder:"FORMAT"`
 	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Key that signs access tokens: 32 random bytes in base64 (default: a new one at each start, so tokens end with the process)." placeholder:"KEY"`
@@ -58,6 +60,7 @@ type Checked struct {
 	TenantRoles string // auto, on or off
 
 	TrustedProxies []netip.Prefix
+	CORSOrigins    []string
 	LogLevel       zerolog.Level
 	LogFormat      string // json, console, or "" to go by the terminal
 	SigningKey     []byte // nil for a new one
@@ -144,6 +147,7 @@ func (c *checker) service(s Service, out *Checked) {
 		c.refuse("HOMEROOM_LISTEN", s.Listen, "an address such as 127.0.0.1:8080 or :8080")
 	}
 	out.TrustedProxies = c.networks(s.TrustedProxies)
+	out.CORSOrigins = c.origins(s.CORSOrigins)
 	level, err := zerolog.ParseLevel(s.LogLevel)
 	if err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
 		c.refuse("HOMEROOM_LOG_LEVEL", s.LogLevel, "debug, info, warn or error")
@@ -207,6 +211,21 @@ func (c *checker) networks(list string) (networks []netip.Prefix) {
 		networks = append(networks, network)
 	}
 	return networks
+}
+
+// origins are those that a browser would name (RFC 6454): no *, for that would be everybody.
+func (c *checker) origins(list string) (origins []string) {
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != text || strings.Contains(text, "*") {
+			c.refuse("HOMEROOM_CORS_ORIGINS", text, "exact origins such as https://console.example.org, with commas between them")
+		}
+		origins = append(origins, text)
+	}
+	return origins
 }
 
 // secret is a value that may be given itself or in a file.

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/cors"
 	"github.com/rs/zerolog"
 
 	"github.com/homeroom-sms/homeroom/internal/fault"
@@ -27,6 +28,7 @@ import (
 type Settings struct {
 	PublicHosts    []string       // normalised; they serve the system API
 	TrustedProxies []netip.Prefix // whose X-Forwarded-Host and -For count
+	CORSOrigins    []string       // whose pages may use the APIs
 	Version        string
 	Log            zerolog.Logger
 	Ready          func(context.Context) error // whether the service can serve, beside not draining
@@ -38,6 +40,7 @@ type Handler struct {
 	registry *tenancy.Registry
 	system   http.Handler
 	tenant   http.Handler
+	cors     *cors.Cors // nil if no other origin may use the APIs
 	draining atomic.Bool
 	inFlight atomic.Int64 // requests, probes left out
 }
@@ -50,7 +53,10 @@ func New(settings Settings, registry *tenancy.Registry, system systemapi.Service
 	for _, mux := range []*http.ServeMux{systemMux, tenantMux} {
 		mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusSeeOther)) // whoever comes by browser
 	}
-	return &Handler{settings: settings, registry: registry, system: wire.Handler(systemMux), tenant: wire.Handler(tenantMux)}
+	return &Handler{
+		settings: settings, registry: registry, system: wire.Handler(systemMux), tenant: wire.Handler(tenantMux),
+		cors: crossOrigin(settings.CORSOrigins),
+	}
 }
 
 // Drain makes /readyz say no from now on, so that no new requests are sent here, and returns when
@@ -89,6 +95,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
+	if h.cors != nil {
+		if h.cors.HandlerFunc(v, r); v.code != 0 { // it was a preflight
+			return
+		}
+	}
 	h.route(v, r)
 }
 

@@ -54,7 +54,7 @@ type world struct {
 	ready    error
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*httpapi.Settings)) *world {
 	t.Helper()
 	w := &world{registry: testkit.Registry(t), log: &logBuffer{}}
 	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test", PublicHosts: []string{"localhost", "127.0.0.1"}, TenantRoles: true}, time.Now)
@@ -69,10 +69,14 @@ func newWorld(t *testing.T) *world {
 	if _, err := w.platform.Create(t.Context(), platform.Shell, platform.NewSchool{Name: "Oak", Code: "oak"}); err != nil {
 		t.Fatal(err)
 	}
-	w.handler = httpapi.New(httpapi.Settings{
+	settings := httpapi.Settings{
 		PublicHosts: []string{"localhost", "127.0.0.1"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Version: "test", Log: zerolog.New(w.log), Ready: func(context.Context) error { return w.ready },
-	}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Tokens: tokens, Now: time.Now})
+	}
+	for _, c := range change {
+		c(&settings)
+	}
+	w.handler = httpapi.New(settings, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Tokens: tokens, Now: time.Now})
 	return w
 }
 
