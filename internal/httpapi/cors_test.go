@@ -73,7 +73,7 @@ func TestNoCrossOrigin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	answer := w.ask(http.MethodOptions, "oak.test", "/api/v1/students/", "Origin", "https://console.example", "Access-Control-Request-Method", "GET")
-	if answer.Code != 405 || answer.Header().Get("Access-Control-Allow-Origin") != "" || answer.Header().Get("Vary") != "" {
+	if answer.Code != 405 || answer.Header().Get("Access-Control-Allow-Origin") != "" || strings.Contains(answer.Header().Get("Vary"), "Origin") {
 		t.Error(answer.Code, answer.Header())
 	}
 }

@@ -54,7 +54,7 @@ func New(settings Settings, registry *tenancy.Registry, system systemapi.Service
 		mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusSeeOther)) // whoever comes by browser
 	}
 	return &Handler{
-		settings: settings, registry: registry, system: wire.Handler(systemMux), tenant: wire.Handler(tenantMux),
+		settings: settings, registry: registry, system: compressed(wire.Handler(systemMux)), tenant: compressed(wire.Handler(tenantMux)),
 		cors: crossOrigin(settings.CORSOrigins),
 	}
 }
