@@ -48,8 +48,9 @@ var may = map[string]string{
 	"internal/httpapi":             "internal/httpapi internal/chatbot internal/tenancy internal/fault",
 	"internal/httpapi/wire":        "internal/keyset internal/fault",
 	"internal/httpapi/idempotency": "internal/httpapi/wire internal/auth internal/fault",
-	"internal/httpapi/systemapi":   "internal/httpapi/wire internal/httpapi/idempotency internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
-	"internal/httpapi/tenantapi":   "internal/httpapi/wire internal/httpapi/idempotency internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
+	"internal/httpapi/ratelimit":   "internal/fault",
+	"internal/httpapi/systemapi":   "internal/httpapi/wire internal/httpapi/idempotency internal/httpapi/ratelimit internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
+	"internal/httpapi/tenantapi":   "internal/httpapi/wire internal/httpapi/idempotency internal/httpapi/ratelimit internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
 
 	"internal/bench":   "*",
 	"internal/testkit": "*",

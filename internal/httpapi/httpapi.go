@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/tenantapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
@@ -26,9 +27,10 @@ import (
 
 // Settings are what the front door goes by.
 type Settings struct {
-	PublicHosts    []string       // normalised; they serve the system API
-	TrustedProxies []netip.Prefix // whose X-Forwarded-Host and -For count
-	CORSOrigins    []string       // whose pages may use the APIs
+	PublicHosts    []string          // normalised; they serve the system API
+	TrustedProxies []netip.Prefix    // whose X-Forwarded-Host and -For count
+	CORSOrigins    []string          // whose pages may use the APIs
+	Limits         *ratelimit.Limits // nil for none
 	Version        string
 	Log            zerolog.Logger
 	Ready          func(context.Context) error // whether the service can serve, beside not draining
@@ -81,7 +83,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, address := h.forwarded(r)
 	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(host)).Logger()
 	v := &visit{ResponseWriter: w}
-	r = r.WithContext(systemapi.WithAddress(log.WithContext(ctx), address.String()))
+	ctx = h.settings.Limits.In(log.WithContext(ctx), address)
+	r = r.WithContext(systemapi.WithAddress(ctx, address.String()))
 	r.Host = host
 	defer func() {
 		aborted := rescue(recover(), v, r)
@@ -131,6 +134,12 @@ func (h *Handler) route(v *visit, r *http.Request) {
 	}
 	h.inFlight.Add(1)
 	defer h.inFlight.Add(-1)
+	if r.Header.Get("Authorization") == "" { // else the API counts it, once it knows who asks
+		if err := ratelimit.Stranger(r.Context()); err != nil {
+			wire.WriteProblem(v, r, err)
+			return
+		}
+	}
 	host, err := tenancy.NormaliseHost(r.Host)
 	if err == nil && slices.Contains(h.settings.PublicHosts, host) {
 		serve(h.system, v, r)

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 )
@@ -93,6 +95,10 @@ type principalKey struct{}
 
 func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if wire.IsPublic(ctx.Operation()) {
+		if err := ratelimit.Stranger(ctx.Context()); err != nil {
+			wire.Fail(ctx, err)
+			return
+		}
 		next(ctx)
 		return
 	}
@@ -101,8 +107,11 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 		token = ""
 	}
 	principal, err := auth.ByKey(ctx.Context(), s.Public, strings.TrimSpace(token), s.Now())
+	if err == nil {
+		err = ratelimit.Principal(ctx.Context(), uuid.Nil, principal.Name)
+	}
 	if err != nil {
-		wire.Fail(ctx, err)
+		wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 		return
 	}
 	roles, _ := ctx.Operation().Extensions[rolesKey].([]string)

@@ -18,6 +18,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -105,9 +106,9 @@ func authenticate(tokens *auth.Tokens) func(huma.Context, func(huma.Context)) {
 			wire.Fail(ctx, fault.Of(errors.New("a request of the tenant API without a school, or nothing to check tokens with")))
 			return
 		}
-		principal, err := authorise(tokens, tenant, ctx.Operation(), ctx.Header("Authorization"))
+		principal, err := authorise(ctx.Context(), tokens, tenant, ctx.Operation(), ctx.Header("Authorization"))
 		if err != nil {
-			wire.Fail(ctx, err)
+			wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 			return
 		}
 		next(huma.WithValue(ctx, principalKey{}, principal))
@@ -128,9 +129,9 @@ func once(tokens *auth.Tokens) idempotency.Guard {
 	}
 }
 
-func authorise(tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) (auth.Principal, error) {
+func authorise(ctx context.Context, tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) (auth.Principal, error) {
 	if wire.IsPublic(op) {
-		return auth.Principal{}, nil
+		return auth.Principal{}, ratelimit.Stranger(ctx)
 	}
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -138,6 +139,9 @@ func authorise(tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, 
 	}
 	principal, err := tokens.BySchoolToken(tenant.ID, strings.TrimSpace(token))
 	if err != nil {
+		return auth.Principal{}, err
+	}
+	if err := ratelimit.Principal(ctx, tenant.ID, principal.Name); err != nil {
 		return auth.Principal{}, err
 	}
 	if roles, _ := op.Extensions[rolesKey].([]string); !slices.Contains(roles, principal.Role) {
