@@ -78,7 +78,7 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	handler := httpapi.New(httpapi.Settings{
 		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, CORSOrigins: p.checked.CORSOrigins, Version: version, Log: log,
 		Limits: ratelimit.New(p.checked.RateLimit, p.checked.AnonymousLimit),
-		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
+		Ready:  func(ctx context.Context) error { return p.ready(ctx, dirs) },
 	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: tokens, Now: time.Now})
 	listener, err := new(net.ListenConfig).Listen(c.ctx, "tcp", service.Listen)
 	if err != nil {

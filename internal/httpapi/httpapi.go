@@ -76,16 +76,29 @@ func (h *Handler) Drain(ctx context.Context) {
 	}
 }
 
+// staySecure tells browsers to come by TLS from now on, where a proxy of ours speaks it.
+var staySecure = []string{"max-age=31536000"}
+
+// bodyTime is what a body may take that nobody asked for.
+const bodyTime = 10 * time.Second
+
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	ctx := wire.Begin(w, r)
-	host, address := h.forwarded(r)
-	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(host)).Logger()
+	from := h.forwarded(r)
+	if from.https {
+		w.Header()["Strict-Transport-Security"] = staySecure
+	}
+	if r.ContentLength != 0 {
+		// For bodies that no operation reads: net/http reads on after the answer, however slowly they come.
+		_ = http.NewResponseController(w).SetReadDeadline(start.Add(bodyTime)) // not every connection knows deadlines
+	}
+	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(from.host)).Logger()
 	v := &visit{ResponseWriter: w}
-	ctx = h.settings.Limits.In(log.WithContext(ctx), address)
-	r = r.WithContext(systemapi.WithAddress(ctx, address.String()))
-	r.Host = host
+	ctx = h.settings.Limits.In(log.WithContext(ctx), from.address)
+	r = r.WithContext(systemapi.WithAddress(ctx, from.address.String()))
+	r.Host = from.host
 	defer func() {
 		aborted := rescue(recover(), v, r)
 		event := log.Info()
