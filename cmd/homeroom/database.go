@@ -61,7 +61,7 @@ type databaseAdd struct {
 	config.Platform
 	Name        string `arg:"" help:"What it is to be called: a-z, 0-9 and hyphens."`
 	URL         string `arg:"" name:"url" help:"postgres://user@host:port/database, without a password."`
-	PasswordRef string `help:"Where the password is: env:NAME or file:PATH." placeholder:"REF"`
+	PasswordRef string `help:"Where the password is: env:HOMEROOM_DB_PASSWORD_... or file:PATH in HOMEROOM_SECRETS_DIR." placeholder:"REF"`
 	Capacity    int    `default:"500" help:"Schools, at most." placeholder:"N"`
 	Kind        string `enum:"shared,dedicated" default:"shared" help:"shared (for many schools) or dedicated (an empty database for one)." placeholder:"KIND"`
 	Active      bool   `default:"true" negatable:"" help:"Whether it takes new schools."`

@@ -42,7 +42,7 @@ func TestSecondServer(t *testing.T) {
 			t.Error(code, status, text)
 		}
 	}
-	homeroom(t, url, "migrate", "status").expect(t, 0, "north")
+	homeroom(t, url, "migrate", "status", "--all").expect(t, 0, "north")
 
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,8 @@ func TestSecondServer(t *testing.T) {
 		}
 	}
 	homeroom(t, url, "migrate", "apply").expect(t, 1, "2 of 5 schemas failed", "can't be reached")
-	homeroom(t, url, "migrate", "status").expect(t, 1, "2 of 5 schemas could not be looked at", "current")
+	homeroom(t, url, "migrate", "status").expect(t, 0, "current")
+	homeroom(t, url, "migrate", "status", "--verify").expect(t, 1, "2 of 4 schools could not be looked at", "current", "unknown")
 	homeroom(t, url, "database", "check").expect(t, 1, "primary", "north", "1 check failed")
 	homeroom(t, url, "database", "remove", "north").expect(t, 1, "2 schools live")
 	if code := s.stop(t, syscall.SIGTERM); code != 0 {
@@ -74,8 +75,9 @@ func TestDatabaseCommands(t *testing.T) {
 		{"must not hold the parameter password", []string{"north", "postgres://u@h/d?password=hunter2"}},
 		{"url: This takes a URL", []string{"north", "mysql://h/d"}},
 		{"url: This takes a URL", []string{"north", "postgres://h"}},
-		{"no such variable", []string{"north", "postgres://u@h/d", "--password-ref", "env:HOMEROOM_NO_SUCH"}},
-		{"can't be read", []string{"north", "postgres://u@h/d", "--password-ref", "file:/no/such/file"}},
+		{"no such variable", []string{"north", "postgres://u@h/d", "--password-ref", "env:HOMEROOM_DB_PASSWORD_NO_SUCH"}},
+		{"HOMEROOM_SECRETS_DIR", []string{"north", "postgres://u@h/d", "--password-ref", "file:/no/such/file"}},
+		{"begin with HOMEROOM_DB_PASSWORD_", []string{"north", "postgres://u@h/d", "--password-ref", "env:PATH"}},
 		{"env:NAME or file:PATH", []string{"north", "postgres://u@h/d", "--password-ref", "hunter2"}},
 		{"A name begins", []string{"North", "postgres://u@h/d"}},
 		{"A name begins", []string{"9", "postgres://u@h/d"}},

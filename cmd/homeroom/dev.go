@@ -37,7 +37,7 @@ func (d devCommand) Run(c *console, database *config.Database) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := p.onConn(c.ctx, func(conn *pgx.Conn) error {
+	if err := p.onDirect(c.ctx, func(conn *pgx.Conn) error {
 		dirs, err := loadDirectories()
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/homeroom-sms/homeroom/internal/config"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
+	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -86,8 +87,10 @@ var checks = []check{
 	{"rights", checkRights},
 	{"tenant roles", checkTenantRoles},
 	{"pooler", checkPooler},
+	{"direct connection", checkDirectURL},
 	{"public schema", checkPublicSchema},
 	{"schools", checkSchools},
+	{"drift", checkDrift},
 	{"clock", checkClock},
 	{"disk", checkDisk},
 }
@@ -119,13 +122,23 @@ func checkTenantRoles(ctx context.Context, conn *pgx.Conn, checked config.Checke
 	return fmt.Sprintf("on; schools without one: %d", without), true, err
 }
 
-func checkPooler(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (string, bool, error) {
-	var pid uint32
-	err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
-	if pid != conn.PgConn().PID() {
-		return "a pooler is in front: statements bear no names, and schools are read anew each time for want of a connection to hear of their changes", err == nil, err
+func checkPooler(ctx context.Context, conn *pgx.Conn, checked config.Checked, _ directories) (string, bool, error) {
+	pooled, err := entpgx.Pooled(ctx, conn)
+	switch {
+	case err != nil || !pooled:
+		return "none in front", true, err
+	case checked.DirectDatabaseURL != "":
+		return "one is in front: statements bear no names", true, nil
 	}
-	return "none in front", true, err
+	return "one is in front, and HOMEROOM_DIRECT_DATABASE_URL does not say the way past it: schools are read anew each time, and none can be made in a database of its own", true, nil
+}
+
+func checkDirectURL(ctx context.Context, conn *pgx.Conn, checked config.Checked, _ directories) (string, bool, error) {
+	if checked.DirectDatabaseURL == "" {
+		return "none beside HOMEROOM_DATABASE_URL", true, nil
+	}
+	err := withConn(ctx, checked.DirectDatabaseURL, func(direct *pgx.Conn) error { return checkDirect(ctx, conn, direct) })
+	return "leads to the same database, past any pooler", err == nil, err
 }
 
 func checkPublicSchema(ctx context.Context, conn *pgx.Conn, _ config.Checked, dirs directories) (string, bool, error) {

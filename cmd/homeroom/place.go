@@ -12,6 +12,7 @@ import (
 	"github.com/homeroom-sms/homeroom/atlas"
 	"github.com/homeroom-sms/homeroom/internal/config"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
+	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
@@ -24,6 +25,7 @@ const privateDatabase = "homeroom"
 // server is a PostgreSQL to work on: the one that was named, or the private one.
 type server struct {
 	url     string
+	direct  string           // the same past a pooler; "" where no such way is known
 	private *embedded.Server // nil where a URL was given
 }
 
@@ -38,7 +40,7 @@ func (s *server) Close() error {
 // reach returns the PostgreSQL that the settings name, started if it is the private one.
 func reach(ctx context.Context, database config.Database, checked config.Checked) (*server, error) {
 	if checked.DatabaseURL != "" {
-		return &server{url: checked.DatabaseURL}, nil
+		return &server{url: checked.DatabaseURL, direct: checked.DirectDatabaseURL}, nil
 	}
 	dir, err := filepath.Abs(filepath.Join(database.DataDir, "postgres"))
 	if err != nil {
@@ -48,7 +50,7 @@ func reach(ctx context.Context, database config.Database, checked config.Checked
 	if err != nil {
 		return nil, err
 	}
-	s := &server{private.URL(privateDatabase), private}
+	s := &server{url: private.URL(privateDatabase), private: private}
 	if err := s.createDatabase(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -79,6 +81,37 @@ func withConn(ctx context.Context, url string, do func(*pgx.Conn) error) error {
 	}
 	err = do(conn)
 	return errors.Join(err, closeConn(ctx, conn))
+}
+
+// onDirect runs do with a connection past the pooler, if one is known of. It must lead to the same database:
+// what is changed through one and listened to through the other would not be heard.
+func (s *server) onDirect(ctx context.Context, do func(*pgx.Conn) error) error {
+	if s.direct == "" {
+		return withConn(ctx, s.url, do)
+	}
+	return withConn(ctx, s.direct, func(direct *pgx.Conn) error {
+		err := withConn(ctx, s.url, func(conn *pgx.Conn) error { return checkDirect(ctx, conn, direct) })
+		if err != nil {
+			return err
+		}
+		return do(direct)
+	})
+}
+
+// checkDirect refuses a direct connection that is none, or that leads elsewhere than conn.
+func checkDirect(ctx context.Context, conn, direct *pgx.Conn) error {
+	pooled, err := entpgx.Pooled(ctx, direct)
+	if err != nil {
+		return postgres.Fault(err)
+	}
+	if pooled {
+		return usage("HOMEROOM_DIRECT_DATABASE_URL takes a way past the connection pooler, but leads through one")
+	}
+	same, err := postgres.Same(ctx, conn, direct)
+	if err == nil && !same {
+		return usage("HOMEROOM_DIRECT_DATABASE_URL takes the database of HOMEROOM_DATABASE_URL, but leads to another")
+	}
+	return postgres.Fault(err)
 }
 
 // reachTimeout bounds connecting and saying goodbye.
@@ -137,7 +170,7 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 		checked.BaseDomain = "localhost"
 	}
 	var roles bool
-	if err := withConn(ctx, s.url, func(conn *pgx.Conn) error {
+	if err := s.onDirect(ctx, func(conn *pgx.Conn) error {
 		if roles, err = tenantRoles(ctx, conn, checked.TenantRoles); err != nil {
 			return err
 		}
@@ -149,7 +182,7 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	registry := tenancy.New(pools, tenancy.Options{Roles: roles})
+	registry := tenancy.New(pools, tenancy.Options{Roles: roles, Direct: s.direct, Requires: dirs.tenant.Requires()})
 	registry.LimitSchools(checked.SchoolMaxConcurrency)
 	return &place{
 		server: s, pools: pools, registry: registry, checked: checked,

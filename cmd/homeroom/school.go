@@ -197,14 +197,26 @@ func (s schoolRestore) Run(c *console, database *config.Database) error {
 type schoolPurge struct {
 	named
 	Confirm string `required:"" help:"The school's code once more." placeholder:"CODE"`
+	Abandon bool   `help:"Also if its making was cut off and its database can't be reached: says what is left there."`
 }
 
 func (s schoolPurge) Run(c *console, database *config.Database) error {
 	return s.run(c, database, func(p *place, row *publicdb.School) error {
-		if err := p.platform.Purge(c.ctx, platform.Shell, row.ID, s.Confirm); err != nil {
+		var left string
+		var err error
+		if s.Abandon {
+			left, err = p.platform.Abandon(c.ctx, platform.Shell, row.ID, s.Confirm)
+		} else {
+			err = p.platform.Purge(c.ctx, platform.Shell, row.ID, s.Confirm)
+		}
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(c.stdout, "%s and its data are gone.\n", s.Code)
+		if left != "" {
+			_, err = fmt.Fprintf(c.stdout, "%s is gone from here. It is left to you to drop:\n%s\n", s.Code, left)
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%s and its data are gone.\n", s.Code)
 		return err
 	})
 }

@@ -72,9 +72,7 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	if err != nil {
 		return err
 	}
-	if err := p.platform.Recover(c.ctx); err != nil {
-		log.Warn().Err(err).Msg("creations that were cut off could not all be cleared up")
-	}
+	p.recover(c.ctx, log)
 	handler := httpapi.New(httpapi.Settings{
 		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, CORSOrigins: p.checked.CORSOrigins, Version: version, Log: log,
 		Limits: ratelimit.New(p.checked.RateLimit, p.checked.AnonymousLimit),
@@ -96,11 +94,38 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	var work errgroup.Group
 	listening, stopListening := context.WithCancel(log.WithContext(context.WithoutCancel(c.ctx)))
 	work.Go(func() error { return p.registry.Run(listening) })
+	work.Go(func() error {
+		p.recovering(c.ctx, log)
+		return nil
+	})
 	err = httpapi.Serve(c.ctx, listener, handler, p.checked.DrainTimeout)
 	stopListening() // after the last request: those that drain go on as before
 	err = errors.Join(err, work.Wait())
 	log.Info().Msg("stopped")
 	return err
+}
+
+// recoverEvery is how soon creations are cleared up that were cut off by a server which is back now.
+const recoverEvery = time.Minute
+
+// recovering clears up creations that were cut off, until ctx ends.
+func (p *place) recovering(ctx context.Context, log zerolog.Logger) {
+	tick := time.NewTicker(recoverEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.recover(ctx, log)
+		}
+	}
+}
+
+func (p *place) recover(ctx context.Context, log zerolog.Logger) {
+	if err := p.platform.Recover(ctx); err != nil && ctx.Err() == nil {
+		log.Warn().Err(err).Msg("creations that were cut off could not all be cleared up")
+	}
 }
 
 // ready reports whether the database answers and its public schema is what this program needs.
@@ -173,9 +198,4 @@ func logger(w io.Writer, checked config.Checked) zerolog.Logger {
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// onConn is withConn on the place's own database.
-func (p *place) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
-	return withConn(ctx, p.url, do)
 }

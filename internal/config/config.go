@@ -22,9 +22,13 @@ import (
 type Database struct {
 	DatabaseURL     string `env:"HOMEROOM_DATABASE_URL" help:"PostgreSQL to work on, postgres://... (default: a private one in the data folder)." placeholder:"URL"`
 	DatabaseURLFile string `env:"HOMEROOM_DATABASE_URL_FILE" help:"File that holds the database URL." placeholder:"PATH"`
-	DataDir         string `default:".homeroom" help:"Folder of the private PostgreSQL and of what dev keeps." placeholder:"PATH"`
-	PostgresBin     string `env:"HOMEROOM_POSTGRES_BIN" help:"Folder of the PostgreSQL programs (default: the newest found)." placeholder:"PATH"`
-	MaxConns        string `env:"HOMEROOM_MAX_CONNS" default:"20" help:"Connections to all databases together, at most." placeholder:"N"`
+
+	DirectDatabaseURL     string `env:"HOMEROOM_DIRECT_DATABASE_URL" help:"The same database, past the connection pooler that HOMEROOM_DATABASE_URL leads through: for migrations, for hearing of changes, and for making schools in databases of their own." placeholder:"URL"`
+	DirectDatabaseURLFile string `env:"HOMEROOM_DIRECT_DATABASE_URL_FILE" help:"File that holds the direct database URL." placeholder:"PATH"`
+
+	DataDir     string `default:".homeroom" help:"Folder of the private PostgreSQL and of what dev keeps." placeholder:"PATH"`
+	PostgresBin string `env:"HOMEROOM_POSTGRES_BIN" help:"Folder of the PostgreSQL programs (default: the newest found)." placeholder:"PATH"`
+	MaxConns    string `env:"HOMEROOM_MAX_CONNS" default:"20" help:"Connections to all databases together, at most." placeholder:"N"`
 }
 
 // Platform is how schools are reached.
@@ -54,8 +58,9 @@ type Service struct {
 // Checked holds the settings in the form that the program uses. Parts that were not asked for are
 // left at their zero value.
 type Checked struct {
-	DatabaseURL string
-	MaxConns    int32
+	DatabaseURL       string
+	DirectDatabaseURL string // "" for none
+	MaxConns          int32
 
 	PublicHosts []string
 	BaseDomain  string
@@ -115,15 +120,24 @@ func Check(database *Database, platform *Platform, service *Service, normaliseHo
 }
 
 func (c *checker) database(d Database, out *Checked) {
-	out.DatabaseURL = c.secret("HOMEROOM_DATABASE_URL", d.DatabaseURL, d.DatabaseURLFile)
-	if u := out.DatabaseURL; u != "" && !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
-		c.refuse("HOMEROOM_DATABASE_URL", masked, "a URL such as postgres://user:password@host:5432/homeroom")
+	out.DatabaseURL = c.databaseURL("HOMEROOM_DATABASE_URL", d.DatabaseURL, d.DatabaseURLFile)
+	out.DirectDatabaseURL = c.databaseURL("HOMEROOM_DIRECT_DATABASE_URL", d.DirectDatabaseURL, d.DirectDatabaseURLFile)
+	if out.DirectDatabaseURL != "" && out.DatabaseURL == "" {
+		c.refuse("HOMEROOM_DIRECT_DATABASE_URL", masked, "a HOMEROOM_DATABASE_URL beside it, of the same database")
 	}
 	n, err := strconv.ParseInt(d.MaxConns, 10, 32)
 	if err != nil || n < 2 || n > 10_000 {
 		c.refuse("HOMEROOM_MAX_CONNS", d.MaxConns, "a number from 2 to 10000")
 	}
 	out.MaxConns = int32(n)
+}
+
+func (c *checker) databaseURL(name, value, path string) string {
+	u := c.secret(name, value, path)
+	if u != "" && !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
+		c.refuse(name, masked, "a URL such as postgres://user:password@host:5432/homeroom")
+	}
+	return u
 }
 
 func (c *checker) platform(p Platform, out *Checked) {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
@@ -109,6 +110,13 @@ func (d *Directory) applyFile(ctx context.Context, conn *pgx.Conn, schema string
 	}
 	messages := []string{next.script(schema, state.Version)}
 	if next.concurrent {
+		pooled, err := entpgx.Pooled(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if pooled {
+			return fmt.Errorf("revision %s refuses a transaction, so it can't be applied to %s through a connection pooler: connect past it", next.version, schema)
+		}
 		messages = next.messages(schema, state.Version)
 		defer func() { _ = conn.PgConn().Exec(context.WithoutCancel(ctx), afterMessages).Close() }()
 	}

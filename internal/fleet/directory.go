@@ -21,6 +21,7 @@ type file struct {
 	version, description, hash string
 	statements                 []string
 	concurrent                 bool // atlas:txmode none
+	required                   bool // homeroom:requires
 }
 
 // Load reads and checks a folder of migrations. It returns an error where a file and atlas.sum
@@ -72,12 +73,41 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	read := file{version: f.Version(), description: f.Desc(), hash: hash, statements: statements}
+	read := file{version: f.Version(), description: f.Desc(), hash: hash, statements: statements, required: isRequired(f.Bytes())}
 	if local, ok := f.(*migrate.LocalFile); ok {
 		mode := local.Directive("txmode")
 		read.concurrent = len(mode) > 0 && mode[len(mode)-1] == "none"
 	}
 	return read, nil
+}
+
+// requires, in a file's head, says that the program that carries the file can't work on a schema without
+// it.
+const requires = "-- homeroom:requires"
+
+// isRequired reports whether a file's head, the comments before its first statement, says requires.
+func isRequired(content []byte) bool {
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		comment, ok := strings.CutPrefix(line, "--")
+		switch {
+		case strings.TrimSpace(comment) == strings.TrimPrefix(requires, "-- "):
+			return ok
+		case !ok && line != "":
+			return false
+		}
+	}
+	return false
+}
+
+// Requires returns the revision that a schema must have for this program to work on it, "" for none.
+func (d *Directory) Requires() (version string) {
+	for _, f := range d.files {
+		if f.required {
+			version = f.version
+		}
+	}
+	return version
 }
 
 // Version returns the last revision, "" in an empty directory.

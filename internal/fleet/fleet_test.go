@@ -112,7 +112,7 @@ func TestGraphsAndMigrationsAgree(t *testing.T) {
 		if err := os.CopyFS(dir, graph.files); err != nil {
 			t.Fatal(err)
 		}
-		written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", graph.tables)
+		written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", false, graph.tables)
 		if err != nil || len(written) > 0 {
 			t.Errorf("%s: the migrations lack %v (%v): run make generate", graph.name, written, err)
 		}
@@ -130,7 +130,7 @@ func TestDiffWritesWhatIsMissing(t *testing.T) {
 	narrower := *tables[at]
 	narrower.Columns = slices.DeleteFunc(slices.Clone(narrower.Columns), func(c *schema.Column) bool { return c.Name == "address" })
 	tables[at] = &narrower
-	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "drop_address", tables)
+	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "drop_address", false, tables)
 	if err != nil || len(written) != 1 {
 		t.Fatal(written, err)
 	}
@@ -264,8 +264,10 @@ func TestFileOutsideATransaction(t *testing.T) {
 func TestGrantsFollowMigrations(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, testkit.EmptyDatabase(t))
-	role := fleet.RoleName("s", uuid.New())
-	exec(t, conn, load(t, folder(t, "1", "CREATE TABLE a (id int);")).CreateScript("s")+fleet.CreateRoleScript("s", role))
+	role, reports := fleet.RoleName("s", uuid.New()), "reports_"+strings.ReplaceAll(uuid.NewString(), "-", "")
+	exec(t, conn, load(t, folder(t, "1", "CREATE TABLE a (id int);")).CreateScript("s")+fleet.CreateRoleScript("s", role)+
+		"CREATE ROLE "+reports+"; GRANT USAGE ON SCHEMA s TO "+reports+"; GRANT SELECT ON s.a TO "+reports)
+	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+reports+"; DROP ROLE "+reports) })
 	two := load(t, folder(t, "1", "CREATE TABLE a (id int);", "2", "CREATE TABLE b (id serial);"))
 	if _, err := two.Apply(t.Context(), conn, "s"); err != nil {
 		t.Fatal(err)
@@ -274,6 +276,9 @@ func TestGrantsFollowMigrations(t *testing.T) {
 		got := query[bool](t, conn, fmt.Sprintf("SELECT has_table_privilege('%s', 's.%s', 'INSERT')", role, table))
 		if got != want {
 			t.Errorf("%s may write to %s: %v", role, table, got)
+		}
+		if query[bool](t, conn, fmt.Sprintf("SELECT has_table_privilege('%s', 's.%s', 'INSERT')", reports, table)) {
+			t.Errorf("a role for reports may write to %s", table)
 		}
 	}
 	if !query[bool](t, conn, fmt.Sprintf("SELECT has_sequence_privilege('%s', 's.b_id_seq', 'USAGE')", role)) {

@@ -31,10 +31,11 @@ GRANT USAGE ON SCHEMA %[1]s TO %[2]s;
 // dropped.
 func DropRoleScript(role string) string { return "DROP ROLE IF EXISTS " + ident(role) + ";\n" }
 
-// grants gives whoever may use the schema the right to its rows; those of the revisions are the
-// migrations' alone. It is repeated after each migration: new tables come without grants. The tables
-// are found through what depends on the schema: for GRANT ... ON ALL TABLES IN SCHEMA PostgreSQL reads
-// all of pg_class, which is long with a thousand schools.
+// grants gives the school's role, if it has one, the right to the schema's rows; those of the revisions
+// are the migrations' alone, and other roles that may use the schema keep what somebody gave them. It is
+// repeated after each migration: new tables come without grants. The tables are found through what
+// depends on the schema: for GRANT ... ON ALL TABLES IN SCHEMA PostgreSQL reads all of pg_class, which is
+// long with a thousand schools.
 func grants(schema string) string {
 	return fmt.Sprintf(`DO $grants$ DECLARE grantee text; tables text; sequences text; BEGIN
 SELECT string_agg(c.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE c.relkind <> 'S'), string_agg(c.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE c.relkind = 'S')
@@ -42,7 +43,7 @@ SELECT string_agg(c.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE c.relkin
   WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = %[1]s::pg_catalog.regnamespace
   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'atlas_schema_revisions';
 FOR grantee IN SELECT DISTINCT a.grantee::pg_catalog.regrole FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
-  WHERE n.oid = %[1]s::pg_catalog.regnamespace AND a.privilege_type = 'USAGE' AND a.grantee <> n.nspowner AND a.grantee <> 0 LOOP
+  WHERE n.oid = %[1]s::pg_catalog.regnamespace AND a.privilege_type = 'USAGE' AND pg_catalog.pg_get_userbyid(a.grantee) ~ '^hr_.*_[0-9a-f]{12}$' LOOP
 IF tables IS NOT NULL THEN EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ' || tables || ' TO ' || grantee; END IF;
 IF sequences IS NOT NULL THEN EXECUTE 'GRANT USAGE ON ' || sequences || ' TO ' || grantee; END IF;
 END LOOP; END $grants$;

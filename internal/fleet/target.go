@@ -82,7 +82,7 @@ func (t Target) Place() string {
 	return t.Database + "/" + t.own
 }
 
-// Address is the URL of the target's database, given that of primary. It holds the password.
+// Address is the URL of the target's database, past any pooler, given that of primary. It holds the password.
 func (t Target) Address(primary string) (string, error) {
 	switch {
 	case t.Database == postgres.Primary:
@@ -90,5 +90,5 @@ func (t Target) Address(primary string) (string, error) {
 	case t.at.URL == "":
 		return "", fmt.Errorf("the database %s is not registered", t.Database)
 	}
-	return t.at.Address(t.own)
+	return t.at.Direct().Address(t.own)
 }

@@ -56,7 +56,12 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*httpapi.Settings)) *world {
 	t.Helper()
-	w := &world{registry: testkit.Registry(t), log: &logBuffer{}}
+	return worldOf(t, testkit.Registry(t), change...)
+}
+
+func worldOf(t *testing.T, registry *tenancy.Registry, change ...func(*httpapi.Settings)) *world {
+	t.Helper()
+	w := &world{registry: registry, log: &logBuffer{}}
 	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test", PublicHosts: []string{"localhost", "127.0.0.1"}, TenantRoles: true}, time.Now)
 	tokens, err := auth.NewTokens(make([]byte, 32), time.Now)
 	if err != nil {

@@ -42,12 +42,9 @@ func (p *Platform) CheckDatabase(ctx context.Context, name string) ([]Check, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 6*reachTimeout)
 	defer cancel()
-	config, err := pgx.ParseConfig(address)
-	if err != nil {
-		return checks.add("reachable", false, "Its URL can't be used."), nil
-	}
-	config.ConnectTimeout = reachTimeout
-	conn, err := pgx.ConnectConfig(ctx, config)
+	connecting, cancelConnecting := context.WithTimeout(ctx, reachTimeout)
+	defer cancelConnecting()
+	conn, err := postgres.Connect(connecting, address)
 	if err != nil {
 		return checks.add("reachable", false, "%v", err), nil
 	}
@@ -55,6 +52,12 @@ func (p *Platform) CheckDatabase(ctx context.Context, name string) ([]Check, err
 	checks.add("reachable", true, "yes")
 	checks.version(ctx, conn)
 	checks.rights(ctx, conn, registration)
+	checks.session(name, p.registry.OnSession(ctx, name, func(direct *pgx.Conn) error {
+		if same, err := postgres.Same(ctx, conn, direct); err != nil || same {
+			return err
+		}
+		return fault.New(fault.Conflict, "The direct address leads to another database.")
+	}))
 	return checks.time(ctx, conn), nil
 }
 
@@ -98,6 +101,16 @@ func (c *checks) rights(ctx context.Context, conn *pgx.Conn, registration postgr
 	} else {
 		c.add("databases", true, "the login can't make them: its schools are of isolation schema alone")
 	}
+}
+
+// session notes whether there is a way to the database on which a session is kept. Without it primary still
+// takes schools that share it.
+func (c *checks) session(name string, err error) {
+	if err == nil {
+		c.add("session", true, "is kept, as making schools needs it")
+		return
+	}
+	c.add("session", name == postgres.Primary, "%s", fault.Of(err).Message)
 }
 
 // time measures the clock's difference and how long an answer takes, from the quickest of some.

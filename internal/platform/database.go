@@ -106,8 +106,7 @@ func (p *Platform) AddDatabase(ctx context.Context, by Actor, n NewDatabase) (ro
 	return row, err
 }
 
-// UpdateDatabase changes a registered database. Its schools go to where it says from then on; other
-// processes notice when they have to connect anew.
+// UpdateDatabase changes a registered database. Its schools go to where it says from then on.
 func (p *Platform) UpdateDatabase(ctx context.Context, by Actor, name string, edit func(*publicdb.Database) (DatabaseChange, error)) (row *publicdb.Database, err error) {
 	err = p.changeDatabase(ctx, name, func(tx *publicdb.Client, old *publicdb.Database) error {
 		change, err := edit(old)

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"crypto/subtle"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -86,12 +87,15 @@ func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*public
 }
 
 // Purge drops a school's schema, or the database that was made for it, and everything the platform
-// knows of it, for good. confirm must be the school's code.
+// knows of it, for good. confirm must be the school's code. A school that somebody is making at this
+// moment is a Conflict.
 func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm string) error {
 	row, err := p.School(ctx, id)
 	switch {
 	case err != nil:
 		return err
+	case row.State == school.StateProvisioning:
+		return p.purgeClaim(ctx, by, row, confirm)
 	case onPrimary(row):
 		return p.purgeRow(ctx, by, id, confirm, func(tx *publicdb.Client, row *publicdb.School) error {
 			_, err := tx.ExecContext(ctx, dropSchemaScript(row))
@@ -116,6 +120,54 @@ func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm st
 	})
 }
 
+// purgeClaim is Purge for a school whose making was cut off.
+func (p *Platform) purgeClaim(ctx context.Context, by Actor, claim *publicdb.School, confirm string) error {
+	free, err := p.unattended(ctx, claim, func(conn *pgx.Conn) error {
+		if _, err := p.built(ctx, conn, claim); err != nil { // what is being built there comes to its end
+			return err
+		}
+		return p.purgeRow(ctx, by, claim.ID, confirm, func(_ *publicdb.Client, row *publicdb.School) error {
+			if row.State != school.StateProvisioning {
+				return fault.New(fault.Conflict, "This school has been made in the meantime: look at it again.")
+			}
+			return p.drop(ctx, conn, row)
+		})
+	})
+	if err == nil && !free {
+		return made(claim)
+	}
+	return err
+}
+
+// Abandon is Purge for a school whose making was cut off and whose database can't be reached, perhaps never
+// again. It says what may be left there for somebody to drop, "" if nothing is. Whoever makes the school
+// after all finds it gone and takes it back. Any other school whose database can't be reached is a Conflict.
+func (p *Platform) Abandon(ctx context.Context, by Actor, id uuid.UUID, confirm string) (left string, err error) {
+	if err := p.Purge(ctx, by, id, confirm); !fault.Is(err, fault.DatabaseUnavailable) {
+		return "", err
+	}
+	err = p.purgeRow(ctx, by, id, confirm, func(tx *publicdb.Client, row *publicdb.School) error {
+		if row.State != school.StateProvisioning {
+			return fault.New(fault.Conflict, "The school's database can't be reached, and it holds its records: it can't be abandoned.")
+		}
+		left = leftovers(row)
+		return audit(ctx, tx, by, "school.abandon", row, map[string]any{"database": row.Database, "left": left})
+	})
+	return left, err
+}
+
+// leftovers says what there may be of a school that was not made to the end.
+func leftovers(row *publicdb.School) string {
+	what := "the schema " + row.SchemaName
+	if row.Isolation == school.IsolationDatabase {
+		what = "the database " + row.SchemaName + " (the schema, where " + row.Database + " is a dedicated database)"
+	}
+	if row.RoleName != "" {
+		what += " and the role " + row.RoleName
+	}
+	return fmt.Sprintf("On the server of %s, what bears the comment %q: %s.", row.Database, mark(row.ID), what)
+}
+
 // purgeRow removes what the platform's tables hold of a school, after before, in one transaction.
 func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, confirm string, before func(*publicdb.Client, *publicdb.School) error) error {
 	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
@@ -132,12 +184,12 @@ func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, confirm
 	})
 }
 
-// confirmed refuses the end of a school by mistake, or in the middle of its making.
+// confirmed refuses the end of a school by mistake.
 func confirmed(row *publicdb.School, confirm string) error {
 	if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
 		return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
 	}
-	return made(row)
+	return nil
 }
 
 // Impersonated records that somebody is given a token of an admin of a school, and why. A school

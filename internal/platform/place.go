@@ -68,7 +68,8 @@ func ownDatabase(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (exi
 // tables, or not at all. conn is to the registered database.
 func (p *Platform) built(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (version string, err error) {
 	look := func(conn *pgx.Conn) error {
-		if err := command(ctx, conn, "SELECT pg_advisory_lock("+buildLockOf(row.ID)+")"); err != nil {
+		// The lock itself is of no use: what is built is there once the lock is free.
+		if err := command(ctx, conn, "SELECT pg_advisory_xact_lock("+buildLockOf(row.ID)+")"); err != nil {
 			return err
 		}
 		err := ask(ctx, conn, "SELECT nspname FROM pg_namespace WHERE nspname = $1 AND obj_description(oid, 'pg_namespace') = $2", []any{row.SchemaName, mark(row.ID)}, new(string))
@@ -137,21 +138,29 @@ func (p *Platform) Recover(ctx context.Context) error {
 	return err
 }
 
-func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
-	return p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
+// unattended runs do with the lock of a claimed school, and a connection to its registered database, if
+// nobody is at work on it.
+func (p *Platform) unattended(ctx context.Context, row *publicdb.School, do func(*pgx.Conn) error) (free bool, err error) {
+	err = p.registry.OnSession(ctx, row.Database, func(conn *pgx.Conn) error {
 		// A killed process's server session may take a moment to end.
-		locked := false
-		for attempt := 0; !locked; attempt++ {
-			if err := ask(ctx, conn, "SELECT pg_try_advisory_lock("+lockOf(row.ID)+")", nil, &locked); err != nil {
+		for attempt := 0; ; attempt++ {
+			if err := ask(ctx, conn, "SELECT pg_try_advisory_lock("+lockOf(row.ID)+")", nil, &free); err != nil {
 				return err
 			}
-			if !locked && attempt == 20 {
+			if free {
+				return do(conn)
+			}
+			if attempt == 20 {
 				return nil
 			}
-			if !locked {
-				time.Sleep(50 * time.Millisecond)
-			}
+			time.Sleep(50 * time.Millisecond)
 		}
+	})
+	return free, err
+}
+
+func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
+	_, err := p.unattended(ctx, row, func(conn *pgx.Conn) error {
 		version, err := p.built(ctx, conn, row)
 		if err != nil {
 			return err
@@ -166,4 +175,5 @@ func (p *Platform) recover(ctx context.Context, row *publicdb.School) error {
 		}
 		return err
 	})
+	return err
 }

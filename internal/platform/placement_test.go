@@ -170,7 +170,7 @@ func TestServerStopsWhileCreating(t *testing.T) {
 		row, err := p.SchoolByCode(ctx, "new")
 		must(t, err)
 		purged, recovered := p.Purge(ctx, platform.Shell, row.ID, "new"), p.Recover(ctx)
-		if row.State != "provisioning" || purged == nil || !fault.Is(recovered, fault.DatabaseUnavailable) {
+		if row.State != "provisioning" || !fault.Is(purged, fault.DatabaseUnavailable) || !fault.Is(recovered, fault.DatabaseUnavailable) {
 			t.Errorf("%s: %s, purged: %v, recovered: %v", isolation, row.State, purged, recovered)
 		}
 		if err := p.Delete(ctx, platform.Shell, row.ID, func(*publicdb.School) error { return nil }); !fault.Is(err, fault.Conflict) {

@@ -29,8 +29,8 @@ type Platform struct {
 	making chan struct{} // see makingAtOnce
 }
 
-// makingAtOnce is how many schools are created on other databases at once: each holds two connections,
-// and those that serve must not wait for it.
+// makingAtOnce is how many schools are created on other databases at once: each holds a connection beside
+// the pools, and one of theirs, for which those that serve must not wait.
 const makingAtOnce = 2
 
 // New returns the platform whose schools get the tables that tenant describes.

@@ -22,6 +22,7 @@ type Database struct {
 	pools  *Pools
 	name   string
 	lookup Lookup
+	share  *share // what its server may have of permits and slots
 
 	current atomic.Pointer[homes] // nil while there is none
 	up      atomic.Bool           // the last attempt to connect came through
@@ -33,7 +34,7 @@ type Database struct {
 }
 
 func newDatabase(p *Pools, name string, lookup Lookup) *Database {
-	return &Database{pools: p, name: name, lookup: lookup, first: make(chan struct{}, 1)}
+	return &Database{pools: p, name: name, lookup: lookup, share: p.shareOf(name), first: make(chan struct{}, 1)}
 }
 
 // Acquire returns a connection, if it can be had soon the one that work under this search_path always
@@ -62,8 +63,10 @@ func (d *Database) Acquire(ctx context.Context, searchPath string) (*pgxpool.Con
 			return conn, nil
 		}
 		if d.current.Load() == pool || ctx.Err() != nil {
-			d.note(pool, err)
 			return nil, d.failure(ctx, err)
+		}
+		if err := d.recently(); err != nil { // another has found out meanwhile, or this one
+			return nil, err
 		}
 		// Somebody has closed this pool meanwhile: the next one does better.
 	}
@@ -79,40 +82,61 @@ func (d *Database) Release(conn *pgxpool.Conn) {
 func (d *Database) released(home *home) {
 	home.leave()
 	d.inUse.Add(-1)
-	<-d.pools.permits
+	d.leave()
 }
 
-// With runs do with a connection. It is for what has no scope: the session's locks are let go after.
+// enter waits for a permit, first for one of the share: who waits there keeps nobody else from theirs.
+func (d *Database) enter(ctx context.Context) error {
+	if d.share == nil {
+		return line(ctx, d.pools.permits)
+	}
+	if err := line(ctx, d.share.permits); err != nil {
+		return err
+	}
+	err := line(ctx, d.pools.permits)
+	if err != nil {
+		<-d.share.permits
+	}
+	return err
+}
+
+// leave gives back the permit.
+func (d *Database) leave() {
+	<-d.pools.permits
+	if d.share != nil {
+		<-d.share.permits
+	}
+}
+
+// With runs do with a connection, for what has no scope. It must leave nothing on the session.
 func (d *Database) With(ctx context.Context, do func(*pgx.Conn) error) error {
 	conn, err := d.Acquire(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer d.Release(conn)
-	defer func() { // also if do panics
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
-		defer cancel()
-		if _, err := conn.Exec(last, "SELECT pg_advisory_unlock_all()"); err != nil {
-			_ = conn.Conn().Close(last)
-		}
-	}()
 	return do(conn.Conn())
 }
 
 // from takes a connection from the pool, once it is this caller's turn.
 func (d *Database) from(ctx context.Context, pool *homes, searchPath string) (*pgxpool.Conn, error) {
-	if err := line(ctx, d.pools.permits); err != nil {
+	if err := d.enter(ctx); err != nil {
 		return nil, err
+	}
+	if d.current.Load() != pool { // who has waited in line does not wait for a lost pool too
+		d.leave()
+		return nil, errDropped
 	}
 	d.inUse.Add(1)
 	home, err := pool.take(ctx, searchPath, len(d.pools.slots) < cap(d.pools.slots))
 	if err != nil {
 		d.inUse.Add(-1)
-		<-d.pools.permits
+		d.leave()
 		return nil, err
 	}
 	conn, err := d.connection(ctx, pool, home)
 	if err != nil {
+		d.note(ctx, pool, err) // before the next in line has the permit
 		d.released(home)
 	}
 	return conn, err
@@ -129,17 +153,19 @@ func (d *Database) connection(ctx context.Context, pool *homes, home *home) (*pg
 		ctx, cancel = context.WithTimeout(ctx, acquireTimeout)
 		defer cancel()
 	}
-	return own.Acquire(ctx)
+	return own.Acquire(connecting{ctx})
 }
 
 // note takes down that no connection could be made. The pool is given up with it: the database may be
 // elsewhere now, or take another password.
-func (d *Database) note(pool *homes, err error) {
+func (d *Database) note(ctx context.Context, pool *homes, err error) {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
 	full := errors.As(err, &pg) && pg.Code == "53300" // too_many_connections: those that we have are good
-	if errors.As(err, &connect) && !full {
+	slow := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if d.current.Load() == pool && (errors.As(err, &connect) && !full || slow) {
 		d.up.Store(false)
+		_ = d.failure(ctx, err)
 		d.drop(pool)
 	}
 }

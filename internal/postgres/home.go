@@ -17,7 +17,7 @@ import (
 // a tenth of that; to teach another connection a schema's tables costs the server as much.
 const homeTimeout = time.Millisecond
 
-// homes are the connections of a database. Each is a pool of its own, of one connection, because what
+// homes are the connections of a database. Each is a pool of its own, used by one at a time, because what
 // PostgreSQL knows of a schema (its tables, its statements' plans) it knows by connection: work on a
 // schema goes to the same one, its home, whenever it can. Learned anew, a read by key costs five times
 // as much.
@@ -106,8 +106,7 @@ const homeName = "homeroom home"
 // connections returns the pool of a home that is held.
 func (h *homes) connections(o *home, d *Database) (*pgxpool.Pool, error) {
 	o.once.Do(func() {
-		config := h.config.Copy()
-		config.MaxConns = 1
+		config := h.config.Copy() // with room for more than one: of a lost connection pgx lets go in up to 15 s
 		config.ConnConfig.DialFunc = d.dial(o, config.ConnConfig.DialFunc)
 		config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 			conn.PgConn().CustomData()[homeName] = o

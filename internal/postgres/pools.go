@@ -44,6 +44,7 @@ type Pools struct {
 
 	mu     sync.Mutex
 	byName map[string]*Database
+	shares map[string]*share // by registered name
 	lookup Lookup
 
 	background sync.WaitGroup // the janitor, and pools that are being closed
@@ -63,7 +64,7 @@ func NewPools(primaryURL string, maxConns int32) (*Pools, error) {
 	p := &Pools{
 		primary: Registration{URL: primaryURL},
 		permits: make(chan struct{}, maxConns), slots: make(chan struct{}, maxConns), most: maxConns,
-		byName: map[string]*Database{}, stop: make(chan struct{}),
+		byName: map[string]*Database{}, shares: map[string]*share{}, stop: make(chan struct{}),
 	}
 	p.byName[Primary] = newDatabase(p, Primary, func(context.Context, string) (string, error) { return primaryURL, nil })
 	p.background.Go(p.closeIdle)
@@ -87,6 +88,30 @@ func (p *Pools) Database(name string) *Database {
 		p.byName[name] = d
 	}
 	return d
+}
+
+// share is what one server may have of the permits and of the slots: one that falls silent in the middle
+// of its statements leaves a quarter to the others. A nil share is all.
+type share struct{ permits, slots chan struct{} }
+
+func (s *share) free() {
+	if s != nil {
+		<-s.slots
+	}
+}
+
+// shareOf returns the share of a registered database and of those that its server has for single schools.
+// Primary may have all: without it there would be no use for the rest.
+func (p *Pools) shareOf(name string) *share {
+	name, _, _ = strings.Cut(name, "/")
+	if name == Primary {
+		return nil
+	}
+	if p.shares[name] == nil {
+		most := p.most - p.most/4
+		p.shares[name] = &share{make(chan struct{}, most), make(chan struct{}, most)}
+	}
+	return p.shares[name]
 }
 
 // Forget closes the pool of a database and those of databases called after it, "name/...", so that
@@ -141,37 +166,73 @@ func (p *Pools) closeUnused() {
 	}
 }
 
-// dial opens a socket for a database once there is a slot for it.
+// connecting is the context of who makes a connection: pgconn dials for its cancel requests too, which
+// need no slot.
+type connecting struct{ context.Context } //nolint:containedctx // it is a context
+
+// Value says that a connection is being made.
+func (c connecting) Value(key any) any {
+	if key == (connecting{}) {
+		return true
+	}
+	return c.Context.Value(key)
+}
+
+// dial opens a socket for a database once there is a slot for it, also of its share.
 func (p *Pools) dial(ctx context.Context, d *Database, home *home, dialer func(context.Context) (net.Conn, error)) (net.Conn, error) {
+	if ctx.Value(connecting{}) == nil {
+		return dialer(ctx)
+	}
+	if d.share != nil {
+		if err := p.slot(ctx, d.share.slots, d.share); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.slot(ctx, p.slots, nil); err != nil {
+		d.share.free()
+		return nil, err
+	}
+	conn, err := dialer(ctx)
+	if err != nil {
+		<-p.slots
+		d.share.free()
+		return nil, err
+	}
+	d.open.Add(1)
+	home.open.Add(1)
+	if p.Wrap != nil {
+		conn = p.Wrap(conn)
+	}
+	return &slotConn{Conn: conn, free: func() {
+		home.open.Add(-1)
+		d.open.Add(-1)
+		<-p.slots
+		d.share.free()
+	}}, nil
+}
+
+// slot takes one of the slots. While there is none, idle connections are closed: those of a share, or any.
+func (p *Pools) slot(ctx context.Context, slots chan struct{}, of *share) error {
 	for {
 		select {
-		case p.slots <- struct{}{}:
-			conn, err := dialer(ctx)
-			if err != nil {
-				<-p.slots
-				return nil, err
-			}
-			d.open.Add(1)
-			home.open.Add(1)
-			if p.Wrap != nil {
-				conn = p.Wrap(conn)
-			}
-			return &slotConn{Conn: conn, free: func() { home.open.Add(-1); d.open.Add(-1); <-p.slots }}, nil
+		case slots <- struct{}{}:
+			return nil
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		default:
-			if !p.evict(ctx) {
+			if !p.evict(ctx, of) {
 				time.Sleep(2 * time.Millisecond) // an idle one is on its way: given back, or being closed
 			}
 		}
 	}
 }
 
-// evict closes an idle connection of the database that has most, and reports whether there was one.
-func (p *Pools) evict(ctx context.Context) bool {
+// evict closes an idle connection of the database that has most, of a share if one is given, and reports
+// whether there was one.
+func (p *Pools) evict(ctx context.Context, of *share) bool {
 	var from *Database
 	for _, d := range p.all() {
-		if d.idle() > 0 && (from == nil || d.idle() > from.idle()) {
+		if (of == nil || d.share == of) && d.idle() > 0 && (from == nil || d.idle() > from.idle()) {
 			from = d
 		}
 	}
@@ -203,8 +264,9 @@ func (c *slotConn) Close() (err error) {
 }
 
 var (
-	errBusy   = errors.New("all connections are in use")
-	errClosed = errors.New("the pools are closed")
+	errBusy    = errors.New("all connections are in use")
+	errClosed  = errors.New("the pools are closed")
+	errDropped = errors.New("the pool was closed meanwhile")
 )
 
 // line is a place in which callers wait for one of a number of permits, for a bounded time.

@@ -160,24 +160,6 @@ func TestHomesAreShared(t *testing.T) {
 	}
 }
 
-// Locks of a session end with their use.
-func TestLocksAreLetGo(t *testing.T) {
-	t.Parallel()
-	d := testkit.Pools(t, testkit.EmptyDatabase(t)).Database(postgres.Primary)
-	must(t, d.With(t.Context(), func(conn *pgx.Conn) error {
-		_, err := conn.Exec(t.Context(), "SELECT pg_advisory_lock(1)")
-		return err
-	}))
-	must(t, d.With(t.Context(), func(conn *pgx.Conn) error {
-		var locks int
-		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()").Scan(&locks)
-		if locks != 0 {
-			t.Errorf("%d locks", locks)
-		}
-		return err
-	}))
-}
-
 // BenchmarkAcquire compares taking a connection from the pools with taking one from a pool of pgx.
 func BenchmarkAcquire(b *testing.B) {
 	url := testkit.EmptyDatabase(b)

@@ -3,6 +3,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -39,11 +40,12 @@ func open(url string, maxConns int32) (*homes, error) {
 	return newHomes(config), nil
 }
 
-// adapt takes ?pool_mode=transaction out of the settings, which announces a pooler in that mode, and
-// reports whether it was there. Such a pooler knows no statements by name.
+// adapt takes what the URL says of a pooler out of the settings, and reports whether it announces one in
+// transaction mode (?pool_mode=transaction). Such a pooler knows no statements by name.
 func adapt(config *pgx.ConnConfig) (transactions bool) {
 	mode := config.RuntimeParams["pool_mode"]
 	delete(config.RuntimeParams, "pool_mode")
+	delete(config.RuntimeParams, "direct") // see Registration.Direct
 	if mode != "transaction" {
 		return false
 	}
@@ -81,12 +83,29 @@ func configure(config *pgx.ConnConfig) {
 	params["idle_in_transaction_session_timeout"] = "60s"
 }
 
-// ConnConfig returns how to connect to primary beside the pools, for a connection that is not lent out.
-func (p *Pools) ConnConfig() (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(p.primary.URL)
+// ConnConfig returns how to connect to the database at url beside the pools, as they do.
+func ConnConfig(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
 	configure(config)
 	return config, nil
+}
+
+// Same reports whether two connections lead to the same database of the same server, a replica not being
+// the same: whether one sees the other's lock.
+func Same(ctx context.Context, a, b *pgx.Conn) (bool, error) {
+	tx, err := a.Begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	const names = "hashtextextended('homeroom_same ' || $1, 0)"
+	name, free := rand.Text(), false
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+names+")", name); err != nil {
+		return false, err
+	}
+	err = b.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock("+names+")", name).Scan(&free)
+	return !free, err
 }

@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,7 +18,7 @@ import (
 // lies where PasswordRef says.
 type Registration struct {
 	URL         string // postgres://..., without a password
-	PasswordRef string // env:NAME or file:PATH; "" for none
+	PasswordRef string // env:HOMEROOM_DB_PASSWORD_... or file:PATH, in the folder of secrets; "" for none
 	Dedicated   bool   // the database itself is for one school
 }
 
@@ -47,16 +50,50 @@ func checkURL(text string) string {
 			return "The URL must not hold the parameter " + name + ": password_ref says where the password is."
 		}
 	}
+	if _, _, err := net.SplitHostPort(u.Query().Get(direct)); err != nil && u.Query().Has(direct) {
+		return "The URL's parameter direct takes host:port, where the database is reached past its connection pooler."
+	}
 	if _, err := pgxpool.ParseConfig(text); err != nil {
 		return "The URL has parameters that can't be used."
 	}
 	return ""
 }
 
+// direct is the parameter of a URL that says where the database is reached past its pooler.
+const direct = "direct"
+
+// Direct returns the registration past its pooler, for what needs a session of its own, where the URL says
+// ?direct=host:port; else the registration itself.
+func (r Registration) Direct() Registration {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return r
+	}
+	query := u.Query()
+	host, port, err := net.SplitHostPort(query.Get(direct))
+	if err != nil {
+		return r
+	}
+	query.Del(direct)
+	query.Del("pool_mode")
+	query.Set("host", host)
+	query.Set("port", port)
+	u.RawQuery = query.Encode()
+	r.URL = u.String()
+	return r
+}
+
 func hasPassword(u *url.URL) bool {
 	_, found := u.User.Password()
 	return found
 }
+
+// What a password may be read from. Whoever registers a database also chooses the server that is sent the
+// password: so it is never another secret of this process.
+const (
+	passwordPrefix = "HOMEROOM_DB_PASSWORD_" // of variables
+	secretsDir     = "HOMEROOM_SECRETS_DIR"  // the variable that names the folder of files
+)
 
 // password reads the password where it lies, each time: it may have been changed.
 func (r Registration) password() (string, error) {
@@ -65,19 +102,40 @@ func (r Registration) password() (string, error) {
 	case r.PasswordRef == "":
 		return "", nil
 	case kind == "env" && at != "":
+		if !strings.HasPrefix(at, passwordPrefix) {
+			return "", fault.New(fault.InvalidInput, "The variable's name has to begin with %s.", passwordPrefix)
+		}
 		password, found := os.LookupEnv(at)
 		if !found {
 			return "", fault.New(fault.InvalidInput, "There is no such variable in the environment of this process.")
 		}
 		return password, nil
 	case kind == "file" && at != "":
-		content, err := os.ReadFile(at)
+		content, err := readSecret(os.Getenv(secretsDir), at)
 		if err != nil {
-			return "", fault.New(fault.InvalidInput, "This file can't be read by this process.").Because(err)
+			return "", fault.New(fault.InvalidInput, "This is no file that this process can read in the folder that %s names.", secretsDir).Because(err)
 		}
 		return strings.TrimRight(string(content), "\r\n"), nil
 	}
 	return "", fault.New(fault.InvalidInput, "This takes env:NAME or file:PATH.")
+}
+
+// readSecret reads a file of a folder, and none that lies elsewhere, also not by a link.
+func readSecret(dir, path string) (content []byte, err error) {
+	if dir == "" {
+		return nil, errors.New("no folder is named")
+	}
+	if filepath.IsAbs(path) {
+		if path, err = filepath.Rel(dir, path); err != nil {
+			return nil, err
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	return root.ReadFile(path)
 }
 
 // Address returns the URL to connect with, password included, so it is never to be shown: of the

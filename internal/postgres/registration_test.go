@@ -12,10 +12,12 @@ import (
 )
 
 func TestAddress(t *testing.T) {
-	path, secret := filepath.Join(t.TempDir(), "password"), `p@ss/w:rd%41 ?&#ü`
+	dir := t.TempDir()
+	t.Setenv("HOMEROOM_SECRETS_DIR", dir)
+	path, secret := filepath.Join(dir, "password"), `p@ss/w:rd%41 ?&#ü`
 	must(t, os.WriteFile(path, []byte(secret+"\n"), 0o600))
-	t.Setenv("HOMEROOM_TEST_PASSWORD", secret)
-	for _, ref := range []string{"env:HOMEROOM_TEST_PASSWORD", "file:" + path} {
+	t.Setenv("HOMEROOM_DB_PASSWORD_TEST", secret)
+	for _, ref := range []string{"env:HOMEROOM_DB_PASSWORD_TEST", "file:" + path, "file:password"} {
 		for own, want := range map[string]string{"": "schools", "school_elm": "school_elm"} {
 			r := postgres.Registration{URL: "postgres://homeroom@db.example:5433/schools?sslmode=disable&application_name=x", PasswordRef: ref}
 			if faults := r.Check(); faults != nil {
@@ -34,7 +36,21 @@ func TestAddress(t *testing.T) {
 	if address, err := dedicated.Address("school_elm"); err != nil || address != dedicated.URL {
 		t.Error(address, err)
 	}
-	gone := postgres.Registration{URL: "postgres://homeroom@db.example/alone", PasswordRef: "env:HOMEROOM_TEST_GONE"}
+	pooled := postgres.Registration{URL: "postgres://homeroom@pooler.example:6432/schools?sslmode=disable&pool_mode=transaction&direct=db.example:5433", PasswordRef: "env:HOMEROOM_DB_PASSWORD_TEST"}
+	if faults := pooled.Check(); faults != nil {
+		t.Fatal(faults)
+	}
+	address, err := pooled.Direct().Address("school_elm")
+	must(t, err)
+	config, err := pgx.ParseConfig(address)
+	must(t, err)
+	if config.Password != secret || config.Database != "school_elm" || config.Host != "db.example" || config.Port != 5433 || len(config.RuntimeParams) > 0 || len(config.Fallbacks) > 0 {
+		t.Error("past the pooler: " + address)
+	}
+	if dedicated.Direct() != dedicated {
+		t.Error("without a pooler the way past it is another")
+	}
+	gone := postgres.Registration{URL: "postgres://homeroom@db.example/alone", PasswordRef: "env:HOMEROOM_DB_PASSWORD_GONE"}
 	if address, err := gone.Address(""); err == nil || address != "" {
 		t.Error("without its password it has an address")
 	}
@@ -45,17 +61,47 @@ func TestCheckedRegistration(t *testing.T) {
 	for _, url := range []string{
 		"", "x", "postgres:", "postgres://", "postgres://h", "postgres://h/", "postgres://h/a/b", "mysql://h/d", "http://h/d", "host=h dbname=d", "postgres://h/d\x00", "postgres://%zz/d", "postgres://h:port/d",
 		"postgres://u:hunter2@h/d", "postgres://u:@h/d", "postgres://h/d?password=hunter2", "postgres://h/d?sslpassword=hunter2", "postgres://h/d?passfile=hunter2", "postgres://h/d?service=x", "postgres://h/d?pass%77ord=hunter2",
-		"postgres://h/d?sslmode=maybe", "postgres://h/d?pool_max_conns=many",
+		"postgres://h/d?sslmode=maybe", "postgres://h/d?direct=h", "postgres://h/d?direct=", "postgres://h/d?pool_max_conns=many",
 	} {
 		faults := postgres.Registration{URL: url}.Check()
 		if len(faults) != 1 || faults[0].Location != "url" || strings.Contains(faults[0].Message, "hunter2") {
 			t.Errorf("%q: %v", url, faults)
 		}
 	}
-	for _, ref := range []string{"hunter2", "env", "env:", "file:", "file:/no/such/file", "env:HOMEROOM_NO_SUCH", "vault:x", ":"} {
+	for _, ref := range []string{"hunter2", "env", "env:", "file:", "file:/no/such/file", "env:HOMEROOM_DB_PASSWORD_NO_SUCH", "vault:x", ":"} {
 		faults := postgres.Registration{URL: "postgres://u@h/d", PasswordRef: ref}.Check()
 		if len(faults) != 1 || faults[0].Location != "password_ref" || strings.Contains(faults[0].Message, "hunter2") {
 			t.Errorf("%q: %v", ref, faults)
 		}
 	}
+}
+
+// A reference leads to no secret but a database's password.
+func TestOtherSecretsStaySecret(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "secrets")
+	must(t, os.Mkdir(dir, 0o700))
+	must(t, os.WriteFile(filepath.Join(top, "other"), []byte("hunter2"), 0o600))
+	must(t, os.Symlink(filepath.Join(top, "other"), filepath.Join(dir, "link")))
+	must(t, os.WriteFile(filepath.Join(dir, "north"), []byte("hunter2"), 0o600))
+	t.Setenv("HOMEROOM_SIGNING_KEY", "hunter2")
+	t.Setenv("HOMEROOM_DATABASE_URL", "hunter2")
+	refused := func(ref string) {
+		t.Helper()
+		r := postgres.Registration{URL: "postgres://u@h/d", PasswordRef: ref}
+		address, err := r.Address("")
+		if faults := r.Check(); len(faults) != 1 || faults[0].Location != "password_ref" || err == nil || address != "" || strings.Contains(faults[0].Message+err.Error(), "hunter2") {
+			t.Errorf("%s: %v %v", ref, faults, err)
+		}
+	}
+	t.Setenv("HOMEROOM_SECRETS_DIR", dir)
+	for _, ref := range []string{
+		"env:HOMEROOM_SIGNING_KEY", "env:HOMEROOM_DATABASE_URL", "env:PATH",
+		"file:" + filepath.Join(top, "other"), "file:../other", "file:" + dir + "/../other", "file:link", "file:.", "file:/etc/passwd",
+	} {
+		refused(ref)
+	}
+	t.Setenv("HOMEROOM_SECRETS_DIR", "")
+	refused("file:" + filepath.Join(dir, "north"))
+	refused("file:north")
 }

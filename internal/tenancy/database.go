@@ -30,8 +30,8 @@ func DatabaseOf(s *publicdb.School) string {
 // on returns the driver of a database.
 func (r *Registry) on(name string) *entpgx.DB { return r.db.On(r.pools.Database(name)) }
 
-// OnConn runs do with a connection to a database, whose search_path is empty. Locks of the session
-// that do takes are let go after it.
+// OnConn runs do with a connection to a database, whose search_path is empty. It must leave nothing on
+// the session.
 func (r *Registry) OnConn(ctx context.Context, name string, do func(*pgx.Conn) error) error {
 	return r.pools.Database(name).With(ctx, do)
 }

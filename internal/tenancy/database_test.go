@@ -209,7 +209,7 @@ func open(t *testing.T, url, where string) []string {
 // Where a database is, and its password, is looked up when it is connected to anew; and neither the
 // table nor an error tells the password.
 func TestRegistrationChanges(t *testing.T) {
-	t.Setenv("HOMEROOM_TEST_NORTH", "hunter2")
+	t.Setenv("HOMEROOM_DB_PASSWORD_NORTH", "hunter2")
 	second, _ := testkit.SecondServer(t)
 	for _, name := range []string{"north", "south"} {
 		testkit.On(t, second.URL("postgres"), "CREATE DATABASE "+name)
@@ -218,7 +218,7 @@ func TestRegistrationChanges(t *testing.T) {
 	register(t, registry, "north", second.URL("north"), true)
 	must(t, students(t, registry, "north"))
 	row := registry.Public().Database.Query().OnlyX(t.Context())
-	row.Update().SetURL(second.URL("south")).SetPasswordRef("env:HOMEROOM_TEST_NORTH").ExecX(t.Context())
+	row.Update().SetURL(second.URL("south")).SetPasswordRef("env:HOMEROOM_DB_PASSWORD_NORTH").ExecX(t.Context())
 	must(t, students(t, registry, "north"))
 	registry.Forget("north")
 	if err := students(t, registry, "north"); err == nil || !strings.Contains(err.Error(), "42P01") && !strings.Contains(err.Error(), "3F000") {
@@ -233,5 +233,26 @@ func TestRegistrationChanges(t *testing.T) {
 		if err := registry.Public().Database.Create().SetName("w").SetURL(wrong).Exec(t.Context()); err == nil {
 			t.Errorf("%s was stored", wrong)
 		}
+	}
+}
+
+// Where a database is changes for every process at once, also when somebody changes it with psql.
+func TestRegistrationChangesAreHeard(t *testing.T) {
+	t.Parallel()
+	all, conn := replicas(t, 2)
+	north, south := testkit.EmptyDatabase(t), testkit.EmptyDatabase(t)
+	register(t, all[0].Registry, "north", north, true)
+	testkit.On(t, south, testkit.Tenant(t).CreateScript("school_a"))
+	testkit.On(t, south, "INSERT INTO school_a.students (id, admission_number, first_name, last_name, created_at, updated_at) VALUES (gen_random_uuid(), '1', 'Amina', 'Okafor', now(), now())")
+	for _, r := range all {
+		must(t, students(t, r.Registry, "north"))
+	}
+	run(t, conn, "UPDATE public.databases SET url = '"+south+"'")
+	for _, r := range all {
+		eventually(t, "the students of south", func() bool {
+			n, err := r.Schema("north", "school_a").Student.Query().Count(t.Context())
+			must(t, err)
+			return n == 1
+		})
 	}
 }

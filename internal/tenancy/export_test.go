@@ -8,9 +8,12 @@ import (
 )
 
 // NewOver lets a test stand between a registry and its primary database.
-func NewOver(pools *postgres.Pools, primary entpgx.Pool, listens func() (*pgx.ConnConfig, error)) *Registry {
-	return newRegistry(pools, primary, listens, Options{Roles: true})
+func NewOver(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx.ConnConfig, error)) *Registry {
+	return newRegistry(pools, primary, direct, Options{Roles: true})
 }
+
+// Require lets a test be a program that requires a revision. It goes before the first look-up.
+func (r *Registry) Require(version string) { r.options.Requires = version }
 
 // Trusts lets a test wait until changes are heard, or are not.
 func (r *Registry) Trusts() bool { return r.memory.trust.get() == trusted }

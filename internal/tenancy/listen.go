@@ -20,10 +20,6 @@ const (
 	mostBackoff  = time.Second // bounds how long old answers outlive a database that is back
 )
 
-// errPooled is why nothing is remembered behind a pooler: it may hand each statement to another
-// server process, and the one that listens is then nobody's.
-var errPooled = errors.New("a connection pooler stands before the database, and changes can't be heard through it")
-
 // Run keeps the registry's memory true: it hears of every change that is committed to the database,
 // on a connection of its own, and forgets what has changed. Only while it runs is anything
 // remembered. When it loses its connection it forgets everything before it trusts anything again;
@@ -94,25 +90,16 @@ func (r *Registry) listen(ctx context.Context) (connected bool, err error) {
 func (r *Registry) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	config, err := r.listens()
+	config, err := r.direct()
 	if err != nil {
 		return nil, err
 	}
 	config.RuntimeParams["application_name"] += " listener"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := session(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	// A pooler makes up the process id that it tells its clients.
-	var pid uint32
-	err = conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
-	if err == nil && pid != conn.PgConn().PID() {
-		err = errPooled
-	}
-	if err == nil {
-		_, err = conn.Exec(ctx, "LISTEN "+channel)
-	}
-	if err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return nil, errors.Join(err, conn.Close(ctx))
 	}
 	return conn, nil
@@ -163,6 +150,9 @@ func (r *Registry) heard(payload string) {
 		return
 	case "contact":
 		r.contacts.keyChanged(key)
+		return
+	case "database":
+		r.pools.Forget(key)
 		return
 	case "fence":
 		if heard, ours := r.fences.LoadAndDelete(key); ours {

@@ -70,7 +70,7 @@ func (p *countingPool) Acquire(ctx context.Context, searchPath string) (*pgxpool
 }
 
 func (p *countingPool) connConfig() (*pgx.ConnConfig, error) {
-	config, err := p.pools.ConnConfig()
+	config, err := postgres.ConnConfig(p.pools.Primary().URL)
 	if err != nil {
 		return nil, err
 	}

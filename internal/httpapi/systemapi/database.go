@@ -18,7 +18,7 @@ type Database struct {
 	ID          uuid.UUID `json:"id"`
 	Name        string    `json:"name" example:"north"`
 	URL         string    `json:"url" example:"postgres://homeroom@db-north:5432/schools" doc:"Without a password."`
-	PasswordRef *string   `json:"password_ref" example:"env:NORTH_PASSWORD" doc:"Where the password is: env:NAME or file:PATH."`
+	PasswordRef *string   `json:"password_ref" example:"env:HOMEROOM_DB_PASSWORD_NORTH" doc:"Where the password is: env:NAME or file:PATH."`
 	Capacity    int       `json:"capacity" doc:"Schools, at most."`
 	Kind        string    `json:"kind" enum:"shared,dedicated" doc:"shared: for the schemas of many schools, and its server for databases of their own. dedicated: an empty database for one school."`
 	IsActive    bool      `json:"is_active" doc:"Whether it takes new schools."`
@@ -35,7 +35,7 @@ func DatabaseOf(d *publicdb.Database) Database {
 type DatabaseCreateInput struct {
 	Name        string  `json:"name" pattern:"^[a-z][a-z0-9-]{0,62}$" patternDescription:"a letter, then at most 62 of a-z, 0-9 and hyphens" example:"north" doc:"Never changes; not primary, which holds the platform's own tables."`
 	URL         string  `json:"url" minLength:"1" maxLength:"2000" example:"postgres://homeroom@db-north:5432/schools" doc:"Without a password."`
-	PasswordRef *string `json:"password_ref,omitempty" minLength:"1" maxLength:"1000" example:"env:NORTH_PASSWORD" doc:"Where the password is: env:NAME or file:PATH, as the service sees them."`
+	PasswordRef *string `json:"password_ref,omitempty" minLength:"1" maxLength:"1000" example:"env:HOMEROOM_DB_PASSWORD_NORTH" doc:"Where the password is: env:NAME or file:PATH, as the service sees them."`
 	Capacity    *int    `json:"capacity,omitempty" minimum:"1" maximum:"100000" default:"500" doc:"Schools, at most."`
 	Kind        *string `json:"kind,omitempty" enum:"shared,dedicated" default:"shared" doc:"Never changes."`
 	IsActive    *bool   `json:"is_active,omitempty" default:"true" doc:"Whether it takes new schools."`

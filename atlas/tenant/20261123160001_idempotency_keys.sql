@@ -1,3 +1,5 @@
+-- homeroom:requires
+
 -- Create "idempotency_keys" table
 CREATE TABLE "idempotency_keys" (
   "id" uuid NOT NULL,

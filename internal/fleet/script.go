@@ -1,0 +1,34 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Script returns the one transaction that mends a schema, to be read, pasted or run. It keeps migrations
+// out, and it fails where one has come between.
+func (d Drift) Script() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL statement_timeout = 0;\n%sSET LOCAL search_path = %s;\n%s",
+		locks(d.Schema, "_xact"), ident(d.Schema), guard(d.Schema, d.Version))
+	for _, statement := range d.SQL {
+		b.WriteString(statement + ";\n")
+	}
+	b.WriteString("COMMIT;\n")
+	return b.String()
+}
+
+// Mend runs the script, whole or not at all.
+func (d Drift) Mend(ctx context.Context, conn *pgx.Conn) error {
+	err := conn.PgConn().Exec(ctx, d.Script()).Close()
+	if err == nil {
+		return nil
+	}
+	if conn.PgConn().TxStatus() != 'I' {
+		_ = conn.PgConn().Exec(context.WithoutCancel(ctx), "ROLLBACK").Close()
+	}
+	return fmt.Errorf("mending %s: %w", d.Schema, err)
+}
