@@ -52,61 +52,6 @@ func onFleet(c *console, database *config.Database, do func(*pgx.Conn, directori
 	return errors.Join(err, s.Close())
 }
 
-type migrateApply struct{ selection }
-
-type applied struct {
-	target
-	Version string `json:"version"`
-	Error   string `json:"error,omitempty"`
-}
-
-func (m migrateApply) Run(c *console, database *config.Database) error {
-	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
-		report, failed, err := m.apply(c.ctx, conn, dirs)
-		if err != nil {
-			return err
-		}
-		err = list(c.stdout, m.Output, report, []string{"school", "database", "schema", "version", "error"}, func(a applied) []string {
-			return []string{a.School, a.Database, a.Schema, a.Version, a.Error}
-		})
-		if failed > 0 {
-			err = errors.Join(err, fmt.Errorf("%d of %d schemas failed; the others are done, and running again goes on with those", failed, len(report)))
-		}
-		return err
-	})
-}
-
-// apply brings the selected schemas to their last revision. The public one must succeed; of the
-// schools, one that fails does not hold back the rest.
-func (m migrateApply) apply(ctx context.Context, conn *pgx.Conn, dirs directories) (report []applied, failed int, err error) {
-	if m.Only != "tenant" && len(m.School) == 0 {
-		if _, err := dirs.public.Apply(ctx, conn, publicSchema); err != nil {
-			return nil, 0, err
-		}
-	}
-	targets, err := m.targets(ctx, conn, dirs)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = onEach(ctx, conn, targets, func(there *pgx.Conn, t target, err error) error {
-		state := fleet.State{}
-		if err == nil {
-			state, err = t.dir.Apply(ctx, there, t.Schema)
-		}
-		done := applied{target: t, Version: state.Version}
-		if err == nil && t.School != "" {
-			_, err = conn.Exec(ctx, `UPDATE public.clients SET schema_version = $1 WHERE code = $2 AND schema_version <> $1`, state.Version, t.School)
-		}
-		if err != nil {
-			failed++
-			done.Error = err.Error()
-		}
-		report = append(report, done)
-		return nil
-	})
-	return report, failed, err
-}
-
 type migrateDiff struct {
 	Name string `arg:"" optional:"" default:"change" help:"What the change is about, such as add_homework."`
 	Dir  string `default:"atlas" help:"Folder of the migrations." placeholder:"PATH"`

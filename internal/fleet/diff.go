@@ -119,12 +119,16 @@ func (f *formatter) Format(plan *migrate.Plan) ([]migrate.File, error) {
 // required reports whether the program can't work without a change: ent reads and writes every column
 // that it knows. An index more or less it does not notice.
 func required(change *migrate.Change) bool {
-	modify, ok := change.Source.(*schema.ModifyTable)
-	return !ok || slices.ContainsFunc(modify.Changes, func(c schema.Change) bool {
-		switch c.(type) {
-		case *schema.AddIndex, *schema.DropIndex, *schema.ModifyIndex:
-			return false
-		}
+	if modify, ok := change.Source.(*schema.ModifyTable); ok {
+		return slices.ContainsFunc(modify.Changes, func(c schema.Change) bool { return !indexOnly(c) })
+	}
+	return !indexOnly(change.Source)
+}
+
+func indexOnly(c schema.Change) bool {
+	switch c.(type) {
+	case *schema.AddIndex, *schema.DropIndex, *schema.ModifyIndex:
 		return true
-	})
+	}
+	return false
 }

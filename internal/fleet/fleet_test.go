@@ -189,7 +189,7 @@ func TestFileAppliesWholeOrNotAtAll(t *testing.T) {
 	conn := connect(t, testkit.EmptyDatabase(t))
 	d := load(t, folder(t, "1", "CREATE TABLE a (id int);", "2", "CREATE TABLE b (id int); SELECT 1/0;"))
 	state, err := d.Apply(t.Context(), conn, "public")
-	if err == nil || !strings.Contains(err.Error(), "applying revision 2 to public") || state.Version != "1" {
+	if err == nil || !strings.Contains(err.Error(), "bringing public up: 2_step.sql: statement 2 (SELECT 1/0)") || state.Version != "1" {
 		t.Fatalf("%+v %v", state, err)
 	}
 	if left := query[*string](t, conn, "SELECT to_regclass('public.b')::text"); left != nil {
