@@ -23,6 +23,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/httpapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
@@ -73,8 +74,9 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	}
 	p.recover(c.ctx, log)
 	handler := httpapi.New(httpapi.Settings{
-		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, Version: version, Log: log,
-		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
+		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, CORSOrigins: p.checked.CORSOrigins, Version: version, Log: log,
+		Limits: ratelimit.New(p.checked.RateLimit, p.checked.AnonymousLimit),
+		Ready:  func(ctx context.Context) error { return p.ready(ctx, dirs) },
 	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Desk: desk, Provider: provider, Now: time.Now})
 	listener, err := new(net.ListenConfig).Listen(c.ctx, "tcp", service.Listen)
 	if err != nil {

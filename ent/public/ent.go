@@ -16,6 +16,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
 	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
@@ -86,6 +87,7 @@ func checkColumn(t, c string) error {
 			auditevent.Table:      auditevent.ValidColumn,
 			database.Table:        database.ValidColumn,
 			domain.Table:          domain.ValidColumn,
+			idempotencykey.Table:  idempotencykey.ValidColumn,
 			loginlimit.Table:      loginlimit.ValidColumn,
 			operator.Table:        operator.ValidColumn,
 			refreshtoken.Table:    refreshtoken.ValidColumn,

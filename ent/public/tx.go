@@ -22,6 +22,8 @@ type Tx struct {
 	Database *DatabaseClient
 	// Domain is the client for interacting with the Domain builders.
 	Domain *DomainClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// LoginLimit is the client for interacting with the LoginLimit builders.
 	LoginLimit *LoginLimitClient
 	// Operator is the client for interacting with the Operator builders.
@@ -169,6 +171,7 @@ func (tx *Tx) init() {
 	tx.AuditEvent = NewAuditEventClient(tx.config)
 	tx.Database = NewDatabaseClient(tx.config)
 	tx.Domain = NewDomainClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.LoginLimit = NewLoginLimitClient(tx.config)
 	tx.Operator = NewOperatorClient(tx.config)
 	tx.RefreshToken = NewRefreshTokenClient(tx.config)

@@ -23,6 +23,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/tenant/loginlimit"
 	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/result"
@@ -56,6 +57,8 @@ type Client struct {
 	Enrollment *EnrollmentClient
 	// Guardian is the client for interacting with the Guardian builders.
 	Guardian *GuardianClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// LoginLimit is the client for interacting with the LoginLimit builders.
 	LoginLimit *LoginLimitClient
 	// RefreshToken is the client for interacting with the RefreshToken builders.
@@ -94,6 +97,7 @@ func (c *Client) init() {
 	c.ClassTeacher = NewClassTeacherClient(c.config)
 	c.Enrollment = NewEnrollmentClient(c.config)
 	c.Guardian = NewGuardianClient(c.config)
+	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.LoginLimit = NewLoginLimitClient(c.config)
 	c.RefreshToken = NewRefreshTokenClient(c.config)
 	c.Result = NewResultClient(c.config)
@@ -203,6 +207,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ClassTeacher:           NewClassTeacherClient(cfg),
 		Enrollment:             NewEnrollmentClient(cfg),
 		Guardian:               NewGuardianClient(cfg),
+		IdempotencyKey:         NewIdempotencyKeyClient(cfg),
 		LoginLimit:             NewLoginLimitClient(cfg),
 		RefreshToken:           NewRefreshTokenClient(cfg),
 		Result:                 NewResultClient(cfg),
@@ -239,6 +244,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ClassTeacher:           NewClassTeacherClient(cfg),
 		Enrollment:             NewEnrollmentClient(cfg),
 		Guardian:               NewGuardianClient(cfg),
+		IdempotencyKey:         NewIdempotencyKeyClient(cfg),
 		LoginLimit:             NewLoginLimitClient(cfg),
 		RefreshToken:           NewRefreshTokenClient(cfg),
 		Result:                 NewResultClient(cfg),
@@ -279,8 +285,8 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.Class, c.ClassTeacher,
-		c.Enrollment, c.Guardian, c.LoginLimit, c.RefreshToken, c.Result, c.Staff,
-		c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
+		c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit, c.RefreshToken,
+		c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
 		c.WhatsAppStudentMapping,
 	} {
 		n.Use(hooks...)
@@ -292,8 +298,8 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.Class, c.ClassTeacher,
-		c.Enrollment, c.Guardian, c.LoginLimit, c.RefreshToken, c.Result, c.Staff,
-		c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
+		c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit, c.RefreshToken,
+		c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
 		c.WhatsAppStudentMapping,
 	} {
 		n.Intercept(interceptors...)
@@ -317,6 +323,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Enrollment.mutate(ctx, m)
 	case *GuardianMutation:
 		return c.Guardian.mutate(ctx, m)
+	case *IdempotencyKeyMutation:
+		return c.IdempotencyKey.mutate(ctx, m)
 	case *LoginLimitMutation:
 		return c.LoginLimit.mutate(ctx, m)
 	case *RefreshTokenMutation:
@@ -1542,6 +1550,139 @@ func (c *GuardianClient) mutate(ctx context.Context, m *GuardianMutation) (Value
 		return (&GuardianDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("tenant: unknown Guardian mutation op: %q", m.Op())
+	}
+}
+
+// IdempotencyKeyClient is a client for the IdempotencyKey schema.
+type IdempotencyKeyClient struct {
+	config
+}
+
+// NewIdempotencyKeyClient returns a client for the IdempotencyKey from the given config.
+func NewIdempotencyKeyClient(c config) *IdempotencyKeyClient {
+	return &IdempotencyKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `idempotencykey.Hooks(f(g(h())))`.
+func (c *IdempotencyKeyClient) Use(hooks ...Hook) {
+	c.hooks.IdempotencyKey = append(c.hooks.IdempotencyKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `idempotencykey.Intercept(f(g(h())))`.
+func (c *IdempotencyKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdempotencyKey = append(c.inters.IdempotencyKey, interceptors...)
+}
+
+// Create returns a builder for creating a IdempotencyKey entity.
+func (c *IdempotencyKeyClient) Create() *IdempotencyKeyCreate {
+	mutation := newIdempotencyKeyMutation(c.config, OpCreate)
+	return &IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdempotencyKey entities.
+func (c *IdempotencyKeyClient) CreateBulk(builders ...*IdempotencyKeyCreate) *IdempotencyKeyCreateBulk {
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdempotencyKeyClient) MapCreateBulk(slice any, setFunc func(*IdempotencyKeyCreate, int)) *IdempotencyKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdempotencyKeyCreateBulk{err: fmt.Errorf("calling to IdempotencyKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdempotencyKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Update() *IdempotencyKeyUpdate {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdate)
+	return &IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdempotencyKeyClient) UpdateOne(_m *IdempotencyKey) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKey(_m))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdempotencyKeyClient) UpdateOneID(id uuid.UUID) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKeyID(id))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Delete() *IdempotencyKeyDelete {
+	mutation := newIdempotencyKeyMutation(c.config, OpDelete)
+	return &IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdempotencyKeyClient) DeleteOne(_m *IdempotencyKey) *IdempotencyKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdempotencyKeyClient) DeleteOneID(id uuid.UUID) *IdempotencyKeyDeleteOne {
+	builder := c.Delete().Where(idempotencykey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdempotencyKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Query() *IdempotencyKeyQuery {
+	return &IdempotencyKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdempotencyKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdempotencyKey entity by its id.
+func (c *IdempotencyKeyClient) Get(ctx context.Context, id uuid.UUID) (*IdempotencyKey, error) {
+	return c.Query().Where(idempotencykey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdempotencyKeyClient) GetX(ctx context.Context, id uuid.UUID) *IdempotencyKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *IdempotencyKeyClient) Hooks() []Hook {
+	return c.hooks.IdempotencyKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdempotencyKeyClient) Interceptors() []Interceptor {
+	return c.inters.IdempotencyKey
+}
+
+func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("tenant: unknown IdempotencyKey mutation op: %q", m.Op())
 	}
 }
 
@@ -3215,13 +3356,13 @@ func (c *WhatsAppStudentMappingClient) mutate(ctx context.Context, m *WhatsAppSt
 type (
 	hooks struct {
 		AcademicYear, Assessment, AttendanceRecord, Class, ClassTeacher, Enrollment,
-		Guardian, LoginLimit, RefreshToken, Result, Staff, Student, StudentGuardian,
-		Subject, Term, User, WhatsAppStudentMapping []ent.Hook
+		Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff, Student,
+		StudentGuardian, Subject, Term, User, WhatsAppStudentMapping []ent.Hook
 	}
 	inters struct {
 		AcademicYear, Assessment, AttendanceRecord, Class, ClassTeacher, Enrollment,
-		Guardian, LoginLimit, RefreshToken, Result, Staff, Student, StudentGuardian,
-		Subject, Term, User, WhatsAppStudentMapping []ent.Interceptor
+		Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff, Student,
+		StudentGuardian, Subject, Term, User, WhatsAppStudentMapping []ent.Interceptor
 	}
 )
 

@@ -28,6 +28,8 @@ type Tx struct {
 	Enrollment *EnrollmentClient
 	// Guardian is the client for interacting with the Guardian builders.
 	Guardian *GuardianClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// LoginLimit is the client for interacting with the LoginLimit builders.
 	LoginLimit *LoginLimitClient
 	// RefreshToken is the client for interacting with the RefreshToken builders.
@@ -186,6 +188,7 @@ func (tx *Tx) init() {
 	tx.ClassTeacher = NewClassTeacherClient(tx.config)
 	tx.Enrollment = NewEnrollmentClient(tx.config)
 	tx.Guardian = NewGuardianClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.LoginLimit = NewLoginLimitClient(tx.config)
 	tx.RefreshToken = NewRefreshTokenClient(tx.config)
 	tx.Result = NewResultClient(tx.config)

@@ -24,6 +24,7 @@ const (
 type Tokens struct {
 	key      ed25519.PrivateKey
 	keyID    string
+	seeds    [][]byte                     // of all keys, the one that signs first
 	keys     map[string]ed25519.PublicKey // all that verify, by key id
 	now      func() time.Time
 	parser   *jwt.Parser
@@ -46,19 +47,22 @@ const mostVerified = 10_000
 // were signed with one of the older keys are good too.
 func NewTokens(seed []byte, now func() time.Time, older ...[]byte) (*Tokens, error) {
 	t := &Tokens{
-		now: now, keys: map[string]ed25519.PublicKey{},
+		now: now, seeds: append([][]byte{seed}, older...), keys: map[string]ed25519.PublicKey{},
 		parser: jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithIssuer(issuer),
 			jwt.WithExpirationRequired(), jwt.WithTimeFunc(now)),
 		verified: otter.Must(&otter.Options[[sha256.Size]byte, verified]{MaximumSize: mostVerified}),
 	}
-	for _, seed := range append(older, seed) {
+	for i, seed := range t.seeds {
 		if len(seed) != ed25519.SeedSize {
 			return nil, fmt.Errorf("a signing key has %d bytes, not %d", ed25519.SeedSize, len(seed))
 		}
-		t.key = ed25519.NewKeyFromSeed(seed)
-		public, _ := t.key.Public().(ed25519.PublicKey)
-		t.keyID = keyID(public)
-		t.keys[t.keyID] = public
+		key := ed25519.NewKeyFromSeed(seed)
+		public, _ := key.Public().(ed25519.PublicKey)
+		id := keyID(public)
+		t.keys[id] = public
+		if i == 0 {
+			t.key, t.keyID = key, id
+		}
 	}
 	return t, nil
 }

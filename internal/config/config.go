@@ -44,6 +44,9 @@ type Service struct {
 	Listen         string `env:"HOMEROOM_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on; port 0 picks one." placeholder:"HOST:PORT"`
 	ReadyFile      string `help:"File to write once requests are answered: JSON with url, pid and database_url." placeholder:"PATH"`
 	TrustedProxies string `env:"HOMEROOM_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-Host, -For and -Proto count." placeholder:"CIDR,..."`
+	CORSOrigins    string `env:"HOMEROOM_CORS_ORIGINS" help:"Origins of pages that may use the APIs from a browser (default: none but the service's own)." placeholder:"ORIGIN,..."`
+	RateLimit      string `env:"HOMEROOM_RATE_LIMIT" default:"5000" help:"Requests a second of one API key or user to this process; 0 for any number." placeholder:"N"`
+	AnonymousLimit string `env:"HOMEROOM_ANONYMOUS_RATE_LIMIT" default:"100" help:"Requests a second without a valid credential from one address; 0 for any number." placeholder:"N"`
 	LogLevel       string `env:"HOMEROOM_LOG_LEVEL" default:"info" help:"debug, info, warn or error." placeholder:"LEVEL"`
 	LogFormat      string `env:"HOMEROOM_LOG_FORMAT" help:"json or console (default: console on a terminal, else json)." placeholder:"FORMAT"`
 	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Keys of access tokens, 32 random bytes in base64 each, with commas or line breaks between them: the first signs, all verify (default: a new one at each start, so tokens end with the process)." placeholder:"KEY,..."`
@@ -67,6 +70,9 @@ type Checked struct {
 	TenantRoles string // auto, on or off
 
 	TrustedProxies []netip.Prefix
+	CORSOrigins    []string
+	RateLimit      int // requests a second, 0 for no limit
+	AnonymousLimit int // the same
 	LogLevel       zerolog.Level
 	LogFormat      string   // json, console, or "" to go by the terminal
 	SigningKeys    [][]byte // the first signs; none for a new one
@@ -164,6 +170,9 @@ func (c *checker) service(s Service, out *Checked) {
 		c.refuse("HOMEROOM_LISTEN", s.Listen, "an address such as 127.0.0.1:8080 or :8080")
 	}
 	out.TrustedProxies = c.networks(s.TrustedProxies)
+	out.CORSOrigins = c.origins(s.CORSOrigins)
+	out.RateLimit = c.limit("HOMEROOM_RATE_LIMIT", s.RateLimit)
+	out.AnonymousLimit = c.limit("HOMEROOM_ANONYMOUS_RATE_LIMIT", s.AnonymousLimit)
 	level, err := zerolog.ParseLevel(s.LogLevel)
 	if err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
 		c.refuse("HOMEROOM_LOG_LEVEL", s.LogLevel, "debug, info, warn or error")
@@ -245,6 +254,29 @@ func (c *checker) networks(list string) (networks []netip.Prefix) {
 		networks = append(networks, network)
 	}
 	return networks
+}
+
+// origins are those that a browser would name (RFC 6454): no *, for that would be everybody.
+func (c *checker) origins(list string) (origins []string) {
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != text || strings.Contains(text, "*") {
+			c.refuse("HOMEROOM_CORS_ORIGINS", text, "exact origins such as https://console.example.org, with commas between them")
+		}
+		origins = append(origins, text)
+	}
+	return origins
+}
+
+func (c *checker) limit(name, text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1_000_000 {
+		c.refuse(name, text, "requests a second, from 1 to 1000000, or 0 for any number")
+	}
+	return n
 }
 
 // secret is a value that may be given itself or in a file.

@@ -57,6 +57,18 @@ func (f DomainFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.DomainMutation", m)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
+// function as IdempotencyKey mutator.
+type IdempotencyKeyFunc func(context.Context, *public.IdempotencyKeyMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.IdempotencyKeyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.IdempotencyKeyMutation", m)
+}
+
 // The LoginLimitFunc type is an adapter to allow the use of ordinary
 // function as LoginLimit mutator.
 type LoginLimitFunc func(context.Context, *public.LoginLimitMutation) (public.Value, error)

@@ -12,6 +12,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
 	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
@@ -183,6 +184,33 @@ func (f TraverseDomain) Traverse(ctx context.Context, q public.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *public.DomainQuery", q)
+}
+
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
+type IdempotencyKeyFunc func(context.Context, *public.IdempotencyKeyQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f IdempotencyKeyFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.IdempotencyKeyQuery", q)
+}
+
+// The TraverseIdempotencyKey type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseIdempotencyKey func(context.Context, *public.IdempotencyKeyQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseIdempotencyKey) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseIdempotencyKey) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.IdempotencyKeyQuery", q)
 }
 
 // The LoginLimitFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -358,6 +386,8 @@ func NewQuery(q public.Query) (Query, error) {
 		return &query[*public.DatabaseQuery, predicate.Database, database.OrderOption]{typ: public.TypeDatabase, tq: q}, nil
 	case *public.DomainQuery:
 		return &query[*public.DomainQuery, predicate.Domain, domain.OrderOption]{typ: public.TypeDomain, tq: q}, nil
+	case *public.IdempotencyKeyQuery:
+		return &query[*public.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: public.TypeIdempotencyKey, tq: q}, nil
 	case *public.LoginLimitQuery:
 		return &query[*public.LoginLimitQuery, predicate.LoginLimit, loginlimit.OrderOption]{typ: public.TypeLoginLimit, tq: q}, nil
 	case *public.OperatorQuery:

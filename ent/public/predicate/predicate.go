@@ -18,6 +18,9 @@ type Database func(*sql.Selector)
 // Domain is the predicate function for domain builders.
 type Domain func(*sql.Selector)
 
+// IdempotencyKey is the predicate function for idempotencykey builders.
+type IdempotencyKey func(*sql.Selector)
+
 // LoginLimit is the predicate function for loginlimit builders.
 type LoginLimit func(*sql.Selector)
 

@@ -93,6 +93,18 @@ func (f GuardianFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Val
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.GuardianMutation", m)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
+// function as IdempotencyKey mutator.
+type IdempotencyKeyFunc func(context.Context, *tenant.IdempotencyKeyMutation) (tenant.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Value, error) {
+	if mv, ok := m.(*tenant.IdempotencyKeyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.IdempotencyKeyMutation", m)
+}
+
 // The LoginLimitFunc type is an adapter to allow the use of ordinary
 // function as LoginLimit mutator.
 type LoginLimitFunc func(context.Context, *tenant.LoginLimitMutation) (tenant.Value, error)

@@ -15,6 +15,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/tenant/loginlimit"
 	"github.com/homeroom-sms/homeroom/ent/tenant/predicate"
 	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
@@ -271,6 +272,33 @@ func (f TraverseGuardian) Traverse(ctx context.Context, q tenant.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *tenant.GuardianQuery", q)
+}
+
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
+type IdempotencyKeyFunc func(context.Context, *tenant.IdempotencyKeyQuery) (tenant.Value, error)
+
+// Query calls f(ctx, q).
+func (f IdempotencyKeyFunc) Query(ctx context.Context, q tenant.Query) (tenant.Value, error) {
+	if q, ok := q.(*tenant.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *tenant.IdempotencyKeyQuery", q)
+}
+
+// The TraverseIdempotencyKey type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseIdempotencyKey func(context.Context, *tenant.IdempotencyKeyQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseIdempotencyKey) Intercept(next tenant.Querier) tenant.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseIdempotencyKey) Traverse(ctx context.Context, q tenant.Query) error {
+	if q, ok := q.(*tenant.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *tenant.IdempotencyKeyQuery", q)
 }
 
 // The LoginLimitFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -560,6 +588,8 @@ func NewQuery(q tenant.Query) (Query, error) {
 		return &query[*tenant.EnrollmentQuery, predicate.Enrollment, enrollment.OrderOption]{typ: tenant.TypeEnrollment, tq: q}, nil
 	case *tenant.GuardianQuery:
 		return &query[*tenant.GuardianQuery, predicate.Guardian, guardian.OrderOption]{typ: tenant.TypeGuardian, tq: q}, nil
+	case *tenant.IdempotencyKeyQuery:
+		return &query[*tenant.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: tenant.TypeIdempotencyKey, tq: q}, nil
 	case *tenant.LoginLimitQuery:
 		return &query[*tenant.LoginLimitQuery, predicate.LoginLimit, loginlimit.OrderOption]{typ: tenant.TypeLoginLimit, tq: q}, nil
 	case *tenant.RefreshTokenQuery:

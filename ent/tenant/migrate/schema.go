@@ -333,6 +333,36 @@ var (
 			},
 		},
 	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "principal", Type: field.TypeString},
+		{Name: "key_hash", Type: field.TypeBytes},
+		{Name: "request_hash", Type: field.TypeBytes},
+		{Name: "answer", Type: field.TypeBytes, Nullable: true},
+		{Name: "busy_until", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_principal_key_hash",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[3], IdempotencyKeysColumns[4]},
+			},
+			{
+				Name:    "idempotencykey_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[8]},
+			},
+		},
+	}
 	// LoginLimitsColumns holds the columns for the "login_limits" table.
 	LoginLimitsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -784,6 +814,7 @@ var (
 		ClassTeachersTable,
 		EnrollmentsTable,
 		GuardiansTable,
+		IdempotencyKeysTable,
 		LoginLimitsTable,
 		RefreshTokensTable,
 		ResultsTable,
@@ -847,6 +878,9 @@ func init() {
 	}
 	GuardiansTable.Annotation = &entsql.Annotation{
 		Table: "guardians",
+	}
+	IdempotencyKeysTable.Annotation = &entsql.Annotation{
+		Table: "idempotency_keys",
 	}
 	LoginLimitsTable.Annotation = &entsql.Annotation{
 		Table: "login_limits",

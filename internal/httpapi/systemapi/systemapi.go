@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 )
@@ -47,7 +50,8 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Operators", Description: "The people who may use this API."},
 			{Name: "API keys", Description: "The programs that may use this API."},
 		},
-	}, s.authenticate)
+	}, s.authenticate, s.once)
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
 	s.registerSchools(api)
 	s.registerLife(api)
 	s.registerDomains(api)
@@ -86,10 +90,20 @@ func operation(id, method, path, tag, summary string, roles []string) huma.Opera
 	return op
 }
 
+// once keeps the answers to requests with an Idempotency-Key in the public schema.
+func (s Service) once(ctx huma.Context, next func(huma.Context)) {
+	guard := idempotency.Guard{DB: s.Public, Principal: principal(ctx.Context()).Name, Tokens: s.Desk.Tokens}
+	guard.Middleware(ctx, next)
+}
+
 type principalKey struct{}
 
 func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if wire.IsPublic(ctx.Operation()) {
+		if err := ratelimit.Stranger(ctx.Context()); err != nil {
+			wire.Fail(ctx, err)
+			return
+		}
 		next(ctx)
 		return
 	}
@@ -99,8 +113,11 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	}
 	gate := auth.Gate{Public: s.Public, Tokens: s.Desk.Tokens, Provider: s.Provider, Now: s.Now}
 	principal, err := gate.ByBearer(ctx.Context(), strings.TrimSpace(token))
+	if err == nil {
+		err = ratelimit.Principal(ctx.Context(), uuid.Nil, principal.Name)
+	}
 	if err != nil {
-		wire.Fail(ctx, err)
+		wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 		return
 	}
 	roles, _ := ctx.Operation().Extensions[rolesKey].([]string)

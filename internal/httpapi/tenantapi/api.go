@@ -17,6 +17,8 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/signin"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
@@ -36,7 +38,8 @@ func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title: "homeroom tenant API", Description: description, Version: version, Tags: tags(),
 		Authorize: "An access token of this very school, from /auth/login/ on its host.",
-	}, authenticate(desk))
+	}, authenticate(desk), once(desk))
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
 	registerAuth(api, desk)
 	registerSchool(api)
 	academicYears().register(api)
@@ -108,13 +111,9 @@ func authenticate(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
 			wire.Fail(ctx, fault.Of(errors.New("a request of the tenant API without a school, or nothing to check tokens with")))
 			return
 		}
-		if wire.IsPublic(ctx.Operation()) {
-			next(ctx)
-			return
-		}
-		principal, err := authorise(desk.Tokens, tenant, ctx.Operation(), ctx.Header("Authorization"))
+		principal, err := authorise(ctx.Context(), desk.Tokens, tenant, ctx.Operation(), ctx.Header("Authorization"))
 		if err != nil {
-			wire.Fail(ctx, err)
+			wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 			return
 		}
 		next(huma.WithValue(ctx, principalKey{}, principal))
@@ -129,13 +128,27 @@ func principalOf(ctx context.Context) auth.Principal {
 	return p
 }
 
-func authorise(tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) (auth.Principal, error) {
+// once keeps the answers to requests with an Idempotency-Key in the school's own schema.
+func once(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		guard := idempotency.Guard{DB: tenantOf(ctx.Context()).DB, Principal: principalOf(ctx.Context()).Name, Tokens: desk.Tokens}
+		guard.Middleware(ctx, next)
+	}
+}
+
+func authorise(ctx context.Context, tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) (auth.Principal, error) {
+	if wire.IsPublic(op) {
+		return auth.Principal{}, ratelimit.Stranger(ctx)
+	}
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return auth.Principal{}, fault.New(fault.Unauthenticated, "A token of this school is needed.")
 	}
 	principal, err := tokens.BySchoolToken(tenant.ID, strings.TrimSpace(token))
 	if err != nil {
+		return auth.Principal{}, err
+	}
+	if err := ratelimit.Principal(ctx, tenant.ID, principal.Name); err != nil {
 		return auth.Principal{}, err
 	}
 	if roles, _ := op.Extensions[rolesKey].([]string); !slices.Contains(roles, principal.Role) {
