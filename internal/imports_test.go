@@ -45,10 +45,13 @@ var may = map[string]string{
 	"internal/chatbot":     "internal/tenancy internal/school internal/fault ent/public ent/tenant",
 	"internal/auth":        "internal/fault ent/public ent/tenant",
 
-	"internal/httpapi":           "internal/httpapi internal/chatbot internal/tenancy internal/fault",
-	"internal/httpapi/wire":      "internal/keyset internal/fault",
-	"internal/httpapi/systemapi": "internal/httpapi/wire internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
-	"internal/httpapi/tenantapi": "internal/httpapi/wire internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
+	"internal/httpapi":             "internal/httpapi internal/chatbot internal/tenancy internal/fault",
+	"internal/httpapi/wire":        "internal/keyset internal/fault",
+	"internal/httpapi/idempotency": "internal/httpapi/wire internal/auth internal/fault",
+	"internal/httpapi/ratelimit":   "internal/fault",
+	"internal/httpapi/signin":      "internal/httpapi/wire internal/auth",
+	"internal/httpapi/systemapi":   "internal/httpapi/wire internal/httpapi/idempotency internal/httpapi/ratelimit internal/httpapi/signin internal/platform internal/auth internal/keyset internal/fault ent/public ent/mixin",
+	"internal/httpapi/tenantapi":   "internal/httpapi/wire internal/httpapi/idempotency internal/httpapi/ratelimit internal/httpapi/signin internal/school internal/roster internal/auth internal/tenancy internal/keyset internal/fault ent/tenant",
 
 	"internal/bench":   "*",
 	"internal/testkit": "*",

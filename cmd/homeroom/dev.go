@@ -58,10 +58,12 @@ func (d devCommand) Run(c *console, database *config.Database) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.checked.SigningKey == nil {
-		if p.checked.SigningKey, err = devSigningKey(database.DataDir); err != nil {
+	if p.checked.SigningKeys == nil {
+		key, err := devSigningKey(database.DataDir)
+		if err != nil {
 			return err
 		}
+		p.checked.SigningKeys = [][]byte{key}
 	}
 	return serve(c, p, d.Service, key, func(url string) {
 		_, _ = fmt.Fprint(c.stdout, welcome(url, p.checked.BaseDomain, key, time.Since(start)))

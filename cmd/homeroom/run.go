@@ -51,7 +51,8 @@ type commands struct {
 	Migrate   migrateCommand  `cmd:"" help:"The schema changes of all schools."`
 	School    schoolCommand   `cmd:"" help:"Schools: what the system API does, straight to the database."`
 	Databases databaseCommand `cmd:"" name:"database" help:"The databases, beside primary, that may hold schools."`
-	Key       keyCommand      `cmd:"" help:"Who may use the system API."`
+	Key       keyCommand      `cmd:"" help:"The programs that may use the system API."`
+	Operator  operatorCommand `cmd:"" help:"The people who may use the system API."`
 	Doctor    doctorCommand   `cmd:"" help:"Check settings, connection, rights, roles and migrations, a line each."`
 	OpenAPI   openapiCommand  `cmd:"" name:"openapi" help:"Print an OpenAPI document; needs no database."`
 	Version   versionCommand  `cmd:"" help:"Version, commit, Go version, supported PostgreSQL versions."`

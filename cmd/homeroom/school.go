@@ -123,6 +123,8 @@ type schoolCreate struct {
 	Domain     []string `help:"Its domains; the first is primary (default: <code>.<base domain>)." placeholder:"DOMAIN"`
 	Isolation  string   `enum:"schema,database" default:"schema" help:"schema (among others) or database (in one of its own)." placeholder:"KIND"`
 	Database   string   `default:"primary" help:"The registered database that is to hold it." placeholder:"NAME"`
+	AdminEmail string   `and:"admin" help:"The e-mail address of its first admin, whose invitation is printed." placeholder:"ADDRESS"`
+	AdminName  string   `and:"admin" help:"The admin's full name." placeholder:"NAME"`
 }
 
 func newDomains(names []string) (domains []platform.NewDomain) {
@@ -133,12 +135,24 @@ func newDomains(names []string) (domains []platform.NewDomain) {
 }
 
 func (s schoolCreate) Run(c *console, database *config.Database) error {
-	return atPlace(c, database, s.Platform, func(p *place) error {
-		row, err := p.platform.Create(c.ctx, platform.Shell, platform.NewSchool{
-			Name: s.Name, Code: s.Code, SchemaName: s.SchemaName, Domains: newDomains(s.Domain), Isolation: s.Isolation, Database: s.Database,
-		})
+	n := platform.NewSchool{
+		Name: s.Name, Code: s.Code, SchemaName: s.SchemaName, Domains: newDomains(s.Domain), Isolation: s.Isolation, Database: s.Database,
+	}
+	if s.AdminEmail != "" {
+		invitation, err := auth.NewInvitation("admin", s.AdminEmail, s.AdminName, auth.RoleAdmin)
 		if err != nil {
 			return err
+		}
+		n.Admin = &invitation
+	}
+	return atPlace(c, database, s.Platform, func(p *place) error {
+		row, err := p.platform.Create(c.ctx, platform.Shell, n)
+		if err != nil {
+			return err
+		}
+		if n.Admin != nil {
+			// Beside the school, which may be read by a program.
+			_, _ = fmt.Fprintf(c.stderr, "The admin's invitation, for /auth/accept-invite/ within 7 days:\n%s\n", n.Admin.Token)
 		}
 		return s.school(c, row)
 	})
@@ -224,25 +238,27 @@ func (s schoolPurge) Run(c *console, database *config.Database) error {
 type schoolImpersonate struct {
 	named
 	Reason         string `required:"" help:"Why; kept in the audit."`
-	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Key that signs access tokens (default with a private PostgreSQL: that of dev)." placeholder:"KEY"`
-	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing key." placeholder:"PATH"`
+	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Keys of access tokens; the first signs (default with a private PostgreSQL: that of dev)." placeholder:"KEY,..."`
+	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing keys." placeholder:"PATH"`
 }
 
 func (s schoolImpersonate) Run(c *console, database *config.Database) error {
-	key, err := config.SigningKey(s.SigningKey, s.SigningKeyFile)
+	keys, err := config.SigningKeys(s.SigningKey, s.SigningKeyFile)
 	if err != nil {
 		return err
 	}
 	return s.run(c, database, func(p *place, row *publicdb.School) error {
-		if key == nil && p.private != nil {
-			if key, err = devSigningKey(database.DataDir); err != nil {
+		if keys == nil && p.private != nil {
+			key, err := devSigningKey(database.DataDir)
+			if err != nil {
 				return err
 			}
+			keys = [][]byte{key}
 		}
-		if key == nil {
+		if keys == nil {
 			return usage("HOMEROOM_SIGNING_KEY takes the key of the service that is to accept the token")
 		}
-		tokens, err := auth.NewTokens(key, time.Now)
+		tokens, err := auth.NewTokens(keys[0], time.Now)
 		if err != nil {
 			return err
 		}

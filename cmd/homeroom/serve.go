@@ -23,6 +23,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/httpapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
@@ -63,7 +64,7 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 		debug.SetGCPercent(gcPercent)
 	}
 	log := logger(c.stderr, p.checked)
-	tokens, err := signer(p.checked.SigningKey, log)
+	desk, provider, err := newDesk(p.checked, log)
 	if err != nil {
 		return err
 	}
@@ -73,9 +74,10 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	}
 	p.recover(c.ctx, log)
 	handler := httpapi.New(httpapi.Settings{
-		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, Version: version, Log: log,
-		Ready: func(ctx context.Context) error { return p.ready(ctx, dirs) },
-	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: tokens, Now: time.Now})
+		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, CORSOrigins: p.checked.CORSOrigins, Version: version, Log: log,
+		Limits: ratelimit.New(p.checked.RateLimit, p.checked.AnonymousLimit),
+		Ready:  func(ctx context.Context) error { return p.ready(ctx, dirs) },
+	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Desk: desk, Provider: provider, Now: time.Now})
 	listener, err := new(net.ListenConfig).Listen(c.ctx, "tcp", service.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", service.Listen, err)
@@ -173,13 +175,24 @@ func writeReady(path string, content readiness) error {
 	return nil
 }
 
-func signer(seed []byte, log zerolog.Logger) (*auth.Tokens, error) {
-	if seed == nil {
+// newDesk returns where people are let in, and the identity provider whose tokens are good too, nil for
+// none.
+func newDesk(checked config.Checked, log zerolog.Logger) (*auth.Desk, *auth.Provider, error) {
+	keys := checked.SigningKeys
+	if keys == nil {
 		log.Warn().Msg("no HOMEROOM_SIGNING_KEY: access tokens end with this process")
-		seed = make([]byte, 32)
-		_, _ = rand.Read(seed) // never fails (crypto/rand)
+		keys = [][]byte{make([]byte, 32)}
+		_, _ = rand.Read(keys[0]) // never fails (crypto/rand)
 	}
-	return auth.NewTokens(seed, time.Now)
+	tokens, err := auth.NewTokens(keys[0], time.Now, keys[1:]...)
+	if err != nil {
+		return nil, nil, err
+	}
+	var provider *auth.Provider
+	if checked.OIDCIssuer != "" {
+		provider = auth.NewProvider(checked.OIDCIssuer, checked.OIDCAudience, time.Now, log)
+	}
+	return &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, provider, nil
 }
 
 func logger(w io.Writer, checked config.Checked) zerolog.Logger {

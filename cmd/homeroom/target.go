@@ -32,18 +32,6 @@ func (s selection) targets(ctx context.Context, conn *pgx.Conn, dirs directories
 	return found, err
 }
 
-// onEach calls do for each target with a connection to its database, as onEachPlace does.
-func onEach(ctx context.Context, conn *pgx.Conn, targets []target, do func(*pgx.Conn, target, error) error) error {
-	return onEachPlace(ctx, conn, targets, func(conn *pgx.Conn, group []target, unreachable error) (err error) {
-		for _, t := range group {
-			if err = errors.Join(err, do(conn, t, unreachable)); ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-		return err
-	})
-}
-
 // onEachPlace calls do for the targets of each database with a connection to it; conn is that to
 // primary. Where a database can't be reached, do is called with the error instead, and the next is
 // tried.

@@ -16,6 +16,10 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
+	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operator"
+	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
 	"github.com/homeroom-sms/homeroom/ent/public/whatsappcontact"
@@ -83,6 +87,10 @@ func checkColumn(t, c string) error {
 			auditevent.Table:      auditevent.ValidColumn,
 			database.Table:        database.ValidColumn,
 			domain.Table:          domain.ValidColumn,
+			idempotencykey.Table:  idempotencykey.ValidColumn,
+			loginlimit.Table:      loginlimit.ValidColumn,
+			operator.Table:        operator.ValidColumn,
+			refreshtoken.Table:    refreshtoken.ValidColumn,
 			school.Table:          school.ValidColumn,
 			schoolsetup.Table:     schoolsetup.ValidColumn,
 			whatsappcontact.Table: whatsappcontact.ValidColumn,

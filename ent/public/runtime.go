@@ -10,6 +10,10 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
+	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operator"
+	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/public/schema"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
@@ -178,6 +182,142 @@ func init() {
 	domainDescID := domainMixinFields0[0].Descriptor()
 	// domain.DefaultID holds the default value on creation for the id field.
 	domain.DefaultID = domainDescID.Default.(func() uuid.UUID)
+	idempotencykeyMixin := schema.IdempotencyKey{}.Mixin()
+	idempotencykeyMixinFields0 := idempotencykeyMixin[0].Fields()
+	_ = idempotencykeyMixinFields0
+	idempotencykeyMixinFields1 := idempotencykeyMixin[1].Fields()
+	_ = idempotencykeyMixinFields1
+	idempotencykeyMixinFields2 := idempotencykeyMixin[2].Fields()
+	_ = idempotencykeyMixinFields2
+	idempotencykeyFields := schema.IdempotencyKey{}.Fields()
+	_ = idempotencykeyFields
+	// idempotencykeyDescCreatedAt is the schema descriptor for created_at field.
+	idempotencykeyDescCreatedAt := idempotencykeyMixinFields1[0].Descriptor()
+	// idempotencykey.DefaultCreatedAt holds the default value on creation for the created_at field.
+	idempotencykey.DefaultCreatedAt = idempotencykeyDescCreatedAt.Default.(func() time.Time)
+	// idempotencykeyDescUpdatedAt is the schema descriptor for updated_at field.
+	idempotencykeyDescUpdatedAt := idempotencykeyMixinFields1[1].Descriptor()
+	// idempotencykey.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	idempotencykey.DefaultUpdatedAt = idempotencykeyDescUpdatedAt.Default.(func() time.Time)
+	// idempotencykey.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	idempotencykey.UpdateDefaultUpdatedAt = idempotencykeyDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// idempotencykeyDescPrincipal is the schema descriptor for principal field.
+	idempotencykeyDescPrincipal := idempotencykeyMixinFields2[0].Descriptor()
+	// idempotencykey.PrincipalValidator is a validator for the "principal" field. It is called by the builders before save.
+	idempotencykey.PrincipalValidator = func() func(string) error {
+		validators := idempotencykeyDescPrincipal.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(principal string) error {
+			for _, fn := range fns {
+				if err := fn(principal); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// idempotencykeyDescID is the schema descriptor for id field.
+	idempotencykeyDescID := idempotencykeyMixinFields0[0].Descriptor()
+	// idempotencykey.DefaultID holds the default value on creation for the id field.
+	idempotencykey.DefaultID = idempotencykeyDescID.Default.(func() uuid.UUID)
+	loginlimitMixin := schema.LoginLimit{}.Mixin()
+	loginlimitMixinFields0 := loginlimitMixin[0].Fields()
+	_ = loginlimitMixinFields0
+	loginlimitMixinFields1 := loginlimitMixin[1].Fields()
+	_ = loginlimitMixinFields1
+	loginlimitFields := schema.LoginLimit{}.Fields()
+	_ = loginlimitFields
+	// loginlimitDescAttempts is the schema descriptor for attempts field.
+	loginlimitDescAttempts := loginlimitMixinFields1[1].Descriptor()
+	// loginlimit.AttemptsValidator is a validator for the "attempts" field. It is called by the builders before save.
+	loginlimit.AttemptsValidator = loginlimitDescAttempts.Validators[0].(func(int) error)
+	// loginlimitDescID is the schema descriptor for id field.
+	loginlimitDescID := loginlimitMixinFields0[0].Descriptor()
+	// loginlimit.DefaultID holds the default value on creation for the id field.
+	loginlimit.DefaultID = loginlimitDescID.Default.(func() uuid.UUID)
+	operatorMixin := schema.Operator{}.Mixin()
+	operatorMixinFields0 := operatorMixin[0].Fields()
+	_ = operatorMixinFields0
+	operatorMixinFields1 := operatorMixin[1].Fields()
+	_ = operatorMixinFields1
+	operatorFields := schema.Operator{}.Fields()
+	_ = operatorFields
+	// operatorDescCreatedAt is the schema descriptor for created_at field.
+	operatorDescCreatedAt := operatorMixinFields1[0].Descriptor()
+	// operator.DefaultCreatedAt holds the default value on creation for the created_at field.
+	operator.DefaultCreatedAt = operatorDescCreatedAt.Default.(func() time.Time)
+	// operatorDescUpdatedAt is the schema descriptor for updated_at field.
+	operatorDescUpdatedAt := operatorMixinFields1[1].Descriptor()
+	// operator.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	operator.DefaultUpdatedAt = operatorDescUpdatedAt.Default.(func() time.Time)
+	// operator.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	operator.UpdateDefaultUpdatedAt = operatorDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// operatorDescEmail is the schema descriptor for email field.
+	operatorDescEmail := operatorFields[0].Descriptor()
+	// operator.EmailValidator is a validator for the "email" field. It is called by the builders before save.
+	operator.EmailValidator = func() func(string) error {
+		validators := operatorDescEmail.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(email string) error {
+			for _, fn := range fns {
+				if err := fn(email); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// operatorDescFullName is the schema descriptor for full_name field.
+	operatorDescFullName := operatorFields[1].Descriptor()
+	// operator.FullNameValidator is a validator for the "full_name" field. It is called by the builders before save.
+	operator.FullNameValidator = func() func(string) error {
+		validators := operatorDescFullName.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(full_name string) error {
+			for _, fn := range fns {
+				if err := fn(full_name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// operatorDescIsActive is the schema descriptor for is_active field.
+	operatorDescIsActive := operatorFields[3].Descriptor()
+	// operator.DefaultIsActive holds the default value on creation for the is_active field.
+	operator.DefaultIsActive = operatorDescIsActive.Default.(bool)
+	// operatorDescID is the schema descriptor for id field.
+	operatorDescID := operatorMixinFields0[0].Descriptor()
+	// operator.DefaultID holds the default value on creation for the id field.
+	operator.DefaultID = operatorDescID.Default.(func() uuid.UUID)
+	refreshtokenMixin := schema.RefreshToken{}.Mixin()
+	refreshtokenMixinFields0 := refreshtokenMixin[0].Fields()
+	_ = refreshtokenMixinFields0
+	refreshtokenMixinFields1 := refreshtokenMixin[1].Fields()
+	_ = refreshtokenMixinFields1
+	refreshtokenFields := schema.RefreshToken{}.Fields()
+	_ = refreshtokenFields
+	// refreshtokenDescAddress is the schema descriptor for address field.
+	refreshtokenDescAddress := refreshtokenMixinFields1[2].Descriptor()
+	// refreshtoken.AddressValidator is a validator for the "address" field. It is called by the builders before save.
+	refreshtoken.AddressValidator = refreshtokenDescAddress.Validators[0].(func(string) error)
+	// refreshtokenDescCreatedAt is the schema descriptor for created_at field.
+	refreshtokenDescCreatedAt := refreshtokenMixinFields1[3].Descriptor()
+	// refreshtoken.DefaultCreatedAt holds the default value on creation for the created_at field.
+	refreshtoken.DefaultCreatedAt = refreshtokenDescCreatedAt.Default.(func() time.Time)
+	// refreshtokenDescID is the schema descriptor for id field.
+	refreshtokenDescID := refreshtokenMixinFields0[0].Descriptor()
+	// refreshtoken.DefaultID holds the default value on creation for the id field.
+	refreshtoken.DefaultID = refreshtokenDescID.Default.(func() uuid.UUID)
 	schoolMixin := schema.School{}.Mixin()
 	schoolMixinFields0 := schoolMixin[0].Fields()
 	_ = schoolMixinFields0

@@ -22,6 +22,14 @@ type Tx struct {
 	Database *DatabaseClient
 	// Domain is the client for interacting with the Domain builders.
 	Domain *DomainClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
+	// LoginLimit is the client for interacting with the LoginLimit builders.
+	LoginLimit *LoginLimitClient
+	// Operator is the client for interacting with the Operator builders.
+	Operator *OperatorClient
+	// RefreshToken is the client for interacting with the RefreshToken builders.
+	RefreshToken *RefreshTokenClient
 	// School is the client for interacting with the School builders.
 	School *SchoolClient
 	// SchoolSetup is the client for interacting with the SchoolSetup builders.
@@ -163,6 +171,10 @@ func (tx *Tx) init() {
 	tx.AuditEvent = NewAuditEventClient(tx.config)
 	tx.Database = NewDatabaseClient(tx.config)
 	tx.Domain = NewDomainClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.LoginLimit = NewLoginLimitClient(tx.config)
+	tx.Operator = NewOperatorClient(tx.config)
+	tx.RefreshToken = NewRefreshTokenClient(tx.config)
 	tx.School = NewSchoolClient(tx.config)
 	tx.SchoolSetup = NewSchoolSetupClient(tx.config)
 	tx.WhatsAppContact = NewWhatsAppContactClient(tx.config)

@@ -23,6 +23,9 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/idempotencykey"
+	"github.com/homeroom-sms/homeroom/ent/tenant/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/result"
 	"github.com/homeroom-sms/homeroom/ent/tenant/staff"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
@@ -54,6 +57,12 @@ type Client struct {
 	Enrollment *EnrollmentClient
 	// Guardian is the client for interacting with the Guardian builders.
 	Guardian *GuardianClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
+	// LoginLimit is the client for interacting with the LoginLimit builders.
+	LoginLimit *LoginLimitClient
+	// RefreshToken is the client for interacting with the RefreshToken builders.
+	RefreshToken *RefreshTokenClient
 	// Result is the client for interacting with the Result builders.
 	Result *ResultClient
 	// Staff is the client for interacting with the Staff builders.
@@ -88,6 +97,9 @@ func (c *Client) init() {
 	c.ClassTeacher = NewClassTeacherClient(c.config)
 	c.Enrollment = NewEnrollmentClient(c.config)
 	c.Guardian = NewGuardianClient(c.config)
+	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
+	c.LoginLimit = NewLoginLimitClient(c.config)
+	c.RefreshToken = NewRefreshTokenClient(c.config)
 	c.Result = NewResultClient(c.config)
 	c.Staff = NewStaffClient(c.config)
 	c.Student = NewStudentClient(c.config)
@@ -195,6 +207,9 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ClassTeacher:           NewClassTeacherClient(cfg),
 		Enrollment:             NewEnrollmentClient(cfg),
 		Guardian:               NewGuardianClient(cfg),
+		IdempotencyKey:         NewIdempotencyKeyClient(cfg),
+		LoginLimit:             NewLoginLimitClient(cfg),
+		RefreshToken:           NewRefreshTokenClient(cfg),
 		Result:                 NewResultClient(cfg),
 		Staff:                  NewStaffClient(cfg),
 		Student:                NewStudentClient(cfg),
@@ -229,6 +244,9 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ClassTeacher:           NewClassTeacherClient(cfg),
 		Enrollment:             NewEnrollmentClient(cfg),
 		Guardian:               NewGuardianClient(cfg),
+		IdempotencyKey:         NewIdempotencyKeyClient(cfg),
+		LoginLimit:             NewLoginLimitClient(cfg),
+		RefreshToken:           NewRefreshTokenClient(cfg),
 		Result:                 NewResultClient(cfg),
 		Staff:                  NewStaffClient(cfg),
 		Student:                NewStudentClient(cfg),
@@ -267,8 +285,9 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.Class, c.ClassTeacher,
-		c.Enrollment, c.Guardian, c.Result, c.Staff, c.Student, c.StudentGuardian,
-		c.Subject, c.Term, c.User, c.WhatsAppStudentMapping,
+		c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit, c.RefreshToken,
+		c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
+		c.WhatsAppStudentMapping,
 	} {
 		n.Use(hooks...)
 	}
@@ -279,8 +298,9 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.Class, c.ClassTeacher,
-		c.Enrollment, c.Guardian, c.Result, c.Staff, c.Student, c.StudentGuardian,
-		c.Subject, c.Term, c.User, c.WhatsAppStudentMapping,
+		c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit, c.RefreshToken,
+		c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
+		c.WhatsAppStudentMapping,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -303,6 +323,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Enrollment.mutate(ctx, m)
 	case *GuardianMutation:
 		return c.Guardian.mutate(ctx, m)
+	case *IdempotencyKeyMutation:
+		return c.IdempotencyKey.mutate(ctx, m)
+	case *LoginLimitMutation:
+		return c.LoginLimit.mutate(ctx, m)
+	case *RefreshTokenMutation:
+		return c.RefreshToken.mutate(ctx, m)
 	case *ResultMutation:
 		return c.Result.mutate(ctx, m)
 	case *StaffMutation:
@@ -1527,6 +1553,421 @@ func (c *GuardianClient) mutate(ctx context.Context, m *GuardianMutation) (Value
 	}
 }
 
+// IdempotencyKeyClient is a client for the IdempotencyKey schema.
+type IdempotencyKeyClient struct {
+	config
+}
+
+// NewIdempotencyKeyClient returns a client for the IdempotencyKey from the given config.
+func NewIdempotencyKeyClient(c config) *IdempotencyKeyClient {
+	return &IdempotencyKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `idempotencykey.Hooks(f(g(h())))`.
+func (c *IdempotencyKeyClient) Use(hooks ...Hook) {
+	c.hooks.IdempotencyKey = append(c.hooks.IdempotencyKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `idempotencykey.Intercept(f(g(h())))`.
+func (c *IdempotencyKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdempotencyKey = append(c.inters.IdempotencyKey, interceptors...)
+}
+
+// Create returns a builder for creating a IdempotencyKey entity.
+func (c *IdempotencyKeyClient) Create() *IdempotencyKeyCreate {
+	mutation := newIdempotencyKeyMutation(c.config, OpCreate)
+	return &IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdempotencyKey entities.
+func (c *IdempotencyKeyClient) CreateBulk(builders ...*IdempotencyKeyCreate) *IdempotencyKeyCreateBulk {
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdempotencyKeyClient) MapCreateBulk(slice any, setFunc func(*IdempotencyKeyCreate, int)) *IdempotencyKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdempotencyKeyCreateBulk{err: fmt.Errorf("calling to IdempotencyKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdempotencyKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Update() *IdempotencyKeyUpdate {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdate)
+	return &IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdempotencyKeyClient) UpdateOne(_m *IdempotencyKey) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKey(_m))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdempotencyKeyClient) UpdateOneID(id uuid.UUID) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKeyID(id))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Delete() *IdempotencyKeyDelete {
+	mutation := newIdempotencyKeyMutation(c.config, OpDelete)
+	return &IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdempotencyKeyClient) DeleteOne(_m *IdempotencyKey) *IdempotencyKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdempotencyKeyClient) DeleteOneID(id uuid.UUID) *IdempotencyKeyDeleteOne {
+	builder := c.Delete().Where(idempotencykey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdempotencyKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Query() *IdempotencyKeyQuery {
+	return &IdempotencyKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdempotencyKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdempotencyKey entity by its id.
+func (c *IdempotencyKeyClient) Get(ctx context.Context, id uuid.UUID) (*IdempotencyKey, error) {
+	return c.Query().Where(idempotencykey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdempotencyKeyClient) GetX(ctx context.Context, id uuid.UUID) *IdempotencyKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *IdempotencyKeyClient) Hooks() []Hook {
+	return c.hooks.IdempotencyKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdempotencyKeyClient) Interceptors() []Interceptor {
+	return c.inters.IdempotencyKey
+}
+
+func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("tenant: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
+// LoginLimitClient is a client for the LoginLimit schema.
+type LoginLimitClient struct {
+	config
+}
+
+// NewLoginLimitClient returns a client for the LoginLimit from the given config.
+func NewLoginLimitClient(c config) *LoginLimitClient {
+	return &LoginLimitClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `loginlimit.Hooks(f(g(h())))`.
+func (c *LoginLimitClient) Use(hooks ...Hook) {
+	c.hooks.LoginLimit = append(c.hooks.LoginLimit, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `loginlimit.Intercept(f(g(h())))`.
+func (c *LoginLimitClient) Intercept(interceptors ...Interceptor) {
+	c.inters.LoginLimit = append(c.inters.LoginLimit, interceptors...)
+}
+
+// Create returns a builder for creating a LoginLimit entity.
+func (c *LoginLimitClient) Create() *LoginLimitCreate {
+	mutation := newLoginLimitMutation(c.config, OpCreate)
+	return &LoginLimitCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of LoginLimit entities.
+func (c *LoginLimitClient) CreateBulk(builders ...*LoginLimitCreate) *LoginLimitCreateBulk {
+	return &LoginLimitCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *LoginLimitClient) MapCreateBulk(slice any, setFunc func(*LoginLimitCreate, int)) *LoginLimitCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &LoginLimitCreateBulk{err: fmt.Errorf("calling to LoginLimitClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*LoginLimitCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &LoginLimitCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for LoginLimit.
+func (c *LoginLimitClient) Update() *LoginLimitUpdate {
+	mutation := newLoginLimitMutation(c.config, OpUpdate)
+	return &LoginLimitUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *LoginLimitClient) UpdateOne(_m *LoginLimit) *LoginLimitUpdateOne {
+	mutation := newLoginLimitMutation(c.config, OpUpdateOne, withLoginLimit(_m))
+	return &LoginLimitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *LoginLimitClient) UpdateOneID(id uuid.UUID) *LoginLimitUpdateOne {
+	mutation := newLoginLimitMutation(c.config, OpUpdateOne, withLoginLimitID(id))
+	return &LoginLimitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for LoginLimit.
+func (c *LoginLimitClient) Delete() *LoginLimitDelete {
+	mutation := newLoginLimitMutation(c.config, OpDelete)
+	return &LoginLimitDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *LoginLimitClient) DeleteOne(_m *LoginLimit) *LoginLimitDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *LoginLimitClient) DeleteOneID(id uuid.UUID) *LoginLimitDeleteOne {
+	builder := c.Delete().Where(loginlimit.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &LoginLimitDeleteOne{builder}
+}
+
+// Query returns a query builder for LoginLimit.
+func (c *LoginLimitClient) Query() *LoginLimitQuery {
+	return &LoginLimitQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeLoginLimit},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a LoginLimit entity by its id.
+func (c *LoginLimitClient) Get(ctx context.Context, id uuid.UUID) (*LoginLimit, error) {
+	return c.Query().Where(loginlimit.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *LoginLimitClient) GetX(ctx context.Context, id uuid.UUID) *LoginLimit {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *LoginLimitClient) Hooks() []Hook {
+	return c.hooks.LoginLimit
+}
+
+// Interceptors returns the client interceptors.
+func (c *LoginLimitClient) Interceptors() []Interceptor {
+	return c.inters.LoginLimit
+}
+
+func (c *LoginLimitClient) mutate(ctx context.Context, m *LoginLimitMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&LoginLimitCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&LoginLimitUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&LoginLimitUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&LoginLimitDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("tenant: unknown LoginLimit mutation op: %q", m.Op())
+	}
+}
+
+// RefreshTokenClient is a client for the RefreshToken schema.
+type RefreshTokenClient struct {
+	config
+}
+
+// NewRefreshTokenClient returns a client for the RefreshToken from the given config.
+func NewRefreshTokenClient(c config) *RefreshTokenClient {
+	return &RefreshTokenClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `refreshtoken.Hooks(f(g(h())))`.
+func (c *RefreshTokenClient) Use(hooks ...Hook) {
+	c.hooks.RefreshToken = append(c.hooks.RefreshToken, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `refreshtoken.Intercept(f(g(h())))`.
+func (c *RefreshTokenClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RefreshToken = append(c.inters.RefreshToken, interceptors...)
+}
+
+// Create returns a builder for creating a RefreshToken entity.
+func (c *RefreshTokenClient) Create() *RefreshTokenCreate {
+	mutation := newRefreshTokenMutation(c.config, OpCreate)
+	return &RefreshTokenCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RefreshToken entities.
+func (c *RefreshTokenClient) CreateBulk(builders ...*RefreshTokenCreate) *RefreshTokenCreateBulk {
+	return &RefreshTokenCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RefreshTokenClient) MapCreateBulk(slice any, setFunc func(*RefreshTokenCreate, int)) *RefreshTokenCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RefreshTokenCreateBulk{err: fmt.Errorf("calling to RefreshTokenClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RefreshTokenCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RefreshTokenCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RefreshToken.
+func (c *RefreshTokenClient) Update() *RefreshTokenUpdate {
+	mutation := newRefreshTokenMutation(c.config, OpUpdate)
+	return &RefreshTokenUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RefreshTokenClient) UpdateOne(_m *RefreshToken) *RefreshTokenUpdateOne {
+	mutation := newRefreshTokenMutation(c.config, OpUpdateOne, withRefreshToken(_m))
+	return &RefreshTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RefreshTokenClient) UpdateOneID(id uuid.UUID) *RefreshTokenUpdateOne {
+	mutation := newRefreshTokenMutation(c.config, OpUpdateOne, withRefreshTokenID(id))
+	return &RefreshTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RefreshToken.
+func (c *RefreshTokenClient) Delete() *RefreshTokenDelete {
+	mutation := newRefreshTokenMutation(c.config, OpDelete)
+	return &RefreshTokenDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RefreshTokenClient) DeleteOne(_m *RefreshToken) *RefreshTokenDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RefreshTokenClient) DeleteOneID(id uuid.UUID) *RefreshTokenDeleteOne {
+	builder := c.Delete().Where(refreshtoken.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RefreshTokenDeleteOne{builder}
+}
+
+// Query returns a query builder for RefreshToken.
+func (c *RefreshTokenClient) Query() *RefreshTokenQuery {
+	return &RefreshTokenQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRefreshToken},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RefreshToken entity by its id.
+func (c *RefreshTokenClient) Get(ctx context.Context, id uuid.UUID) (*RefreshToken, error) {
+	return c.Query().Where(refreshtoken.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RefreshTokenClient) GetX(ctx context.Context, id uuid.UUID) *RefreshToken {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryUser queries the user edge of a RefreshToken.
+func (c *RefreshTokenClient) QueryUser(_m *RefreshToken) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(refreshtoken.Table, refreshtoken.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, refreshtoken.UserTable, refreshtoken.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RefreshTokenClient) Hooks() []Hook {
+	return c.hooks.RefreshToken
+}
+
+// Interceptors returns the client interceptors.
+func (c *RefreshTokenClient) Interceptors() []Interceptor {
+	return c.inters.RefreshToken
+}
+
+func (c *RefreshTokenClient) mutate(ctx context.Context, m *RefreshTokenMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RefreshTokenCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RefreshTokenUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RefreshTokenUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RefreshTokenDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("tenant: unknown RefreshToken mutation op: %q", m.Op())
+	}
+}
+
 // ResultClient is a client for the Result schema.
 type ResultClient struct {
 	config
@@ -2721,6 +3162,22 @@ func (c *UserClient) QueryStudent(_m *User) *StudentQuery {
 	return query
 }
 
+// QueryRefreshTokens queries the refresh_tokens edge of a User.
+func (c *UserClient) QueryRefreshTokens(_m *User) *RefreshTokenQuery {
+	query := (&RefreshTokenClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, id),
+			sqlgraph.To(refreshtoken.Table, refreshtoken.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.RefreshTokensTable, user.RefreshTokensColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *UserClient) Hooks() []Hook {
 	return c.hooks.User
@@ -2899,13 +3356,13 @@ func (c *WhatsAppStudentMappingClient) mutate(ctx context.Context, m *WhatsAppSt
 type (
 	hooks struct {
 		AcademicYear, Assessment, AttendanceRecord, Class, ClassTeacher, Enrollment,
-		Guardian, Result, Staff, Student, StudentGuardian, Subject, Term, User,
-		WhatsAppStudentMapping []ent.Hook
+		Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff, Student,
+		StudentGuardian, Subject, Term, User, WhatsAppStudentMapping []ent.Hook
 	}
 	inters struct {
 		AcademicYear, Assessment, AttendanceRecord, Class, ClassTeacher, Enrollment,
-		Guardian, Result, Staff, Student, StudentGuardian, Subject, Term, User,
-		WhatsAppStudentMapping []ent.Interceptor
+		Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff, Student,
+		StudentGuardian, Subject, Term, User, WhatsAppStudentMapping []ent.Interceptor
 	}
 )
 

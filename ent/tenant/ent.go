@@ -19,6 +19,9 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/idempotencykey"
+	"github.com/homeroom-sms/homeroom/ent/tenant/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/result"
 	"github.com/homeroom-sms/homeroom/ent/tenant/staff"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
@@ -94,6 +97,9 @@ func checkColumn(t, c string) error {
 			classteacher.Table:           classteacher.ValidColumn,
 			enrollment.Table:             enrollment.ValidColumn,
 			guardian.Table:               guardian.ValidColumn,
+			idempotencykey.Table:         idempotencykey.ValidColumn,
+			loginlimit.Table:             loginlimit.ValidColumn,
+			refreshtoken.Table:           refreshtoken.ValidColumn,
 			result.Table:                 result.ValidColumn,
 			staff.Table:                  staff.ValidColumn,
 			student.Table:                student.ValidColumn,

@@ -28,6 +28,12 @@ type Tx struct {
 	Enrollment *EnrollmentClient
 	// Guardian is the client for interacting with the Guardian builders.
 	Guardian *GuardianClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
+	// LoginLimit is the client for interacting with the LoginLimit builders.
+	LoginLimit *LoginLimitClient
+	// RefreshToken is the client for interacting with the RefreshToken builders.
+	RefreshToken *RefreshTokenClient
 	// Result is the client for interacting with the Result builders.
 	Result *ResultClient
 	// Staff is the client for interacting with the Staff builders.
@@ -182,6 +188,9 @@ func (tx *Tx) init() {
 	tx.ClassTeacher = NewClassTeacherClient(tx.config)
 	tx.Enrollment = NewEnrollmentClient(tx.config)
 	tx.Guardian = NewGuardianClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.LoginLimit = NewLoginLimitClient(tx.config)
+	tx.RefreshToken = NewRefreshTokenClient(tx.config)
 	tx.Result = NewResultClient(tx.config)
 	tx.Staff = NewStaffClient(tx.config)
 	tx.Student = NewStudentClient(tx.config)

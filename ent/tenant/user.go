@@ -35,6 +35,10 @@ type User struct {
 	IsActive bool `json:"is_active,omitempty"`
 	// argon2id; none until the invitation is accepted
 	PasswordHash *string `json:"-"`
+	// SHA-256 of the invitation's secret part; none once it is accepted
+	InviteHash *[]byte `json:"-"`
+	// InviteExpiresAt holds the value of the "invite_expires_at" field.
+	InviteExpiresAt *time.Time `json:"invite_expires_at,omitempty"`
 	// StaffID holds the value of the "staff_id" field.
 	StaffID *uuid.UUID `json:"staff_id,omitempty"`
 	// GuardianID holds the value of the "guardian_id" field.
@@ -57,9 +61,11 @@ type UserEdges struct {
 	Guardian *Guardian `json:"guardian,omitempty"`
 	// Student holds the value of the student edge.
 	Student *Student `json:"student,omitempty"`
+	// RefreshTokens holds the value of the refresh_tokens edge.
+	RefreshTokens []*RefreshToken `json:"refresh_tokens,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [4]bool
 }
 
 // StaffOrErr returns the Staff value or an error if the edge
@@ -95,6 +101,15 @@ func (e UserEdges) StudentOrErr() (*Student, error) {
 	return nil, &NotLoadedError{edge: "student"}
 }
 
+// RefreshTokensOrErr returns the RefreshTokens value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) RefreshTokensOrErr() ([]*RefreshToken, error) {
+	if e.loadedTypes[3] {
+		return e.RefreshTokens, nil
+	}
+	return nil, &NotLoadedError{edge: "refresh_tokens"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*User) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
@@ -102,11 +117,13 @@ func (*User) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case user.FieldStaffID, user.FieldGuardianID, user.FieldStudentID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case user.FieldInviteHash:
+			values[i] = new([]byte)
 		case user.FieldIsActive:
 			values[i] = new(sql.NullBool)
 		case user.FieldEmail, user.FieldFullName, user.FieldRole, user.FieldPasswordHash:
 			values[i] = new(sql.NullString)
-		case user.FieldCreatedAt, user.FieldUpdatedAt, user.FieldLastLoginAt:
+		case user.FieldCreatedAt, user.FieldUpdatedAt, user.FieldInviteExpiresAt, user.FieldLastLoginAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID:
 			values[i] = new(uuid.UUID)
@@ -174,6 +191,19 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				_m.PasswordHash = new(string)
 				*_m.PasswordHash = value.String
 			}
+		case user.FieldInviteHash:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field invite_hash", values[i])
+			} else if value != nil {
+				_m.InviteHash = value
+			}
+		case user.FieldInviteExpiresAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field invite_expires_at", values[i])
+			} else if value.Valid {
+				_m.InviteExpiresAt = new(time.Time)
+				*_m.InviteExpiresAt = value.Time
+			}
 		case user.FieldStaffID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field staff_id", values[i])
@@ -230,6 +260,11 @@ func (_m *User) QueryStudent() *StudentQuery {
 	return NewUserClient(_m.config).QueryStudent(_m)
 }
 
+// QueryRefreshTokens queries the "refresh_tokens" edge of the User entity.
+func (_m *User) QueryRefreshTokens() *RefreshTokenQuery {
+	return NewUserClient(_m.config).QueryRefreshTokens(_m)
+}
+
 // Update returns a builder for updating this User.
 // Note that you need to call User.Unwrap() before calling this method if this User
 // was returned from a transaction, and the transaction was committed or rolled back.
@@ -272,6 +307,13 @@ func (_m *User) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.IsActive))
 	builder.WriteString(", ")
 	builder.WriteString("password_hash=<sensitive>")
+	builder.WriteString(", ")
+	builder.WriteString("invite_hash=<sensitive>")
+	builder.WriteString(", ")
+	if v := _m.InviteExpiresAt; v != nil {
+		builder.WriteString("invite_expires_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteString(", ")
 	if v := _m.StaffID; v != nil {
 		builder.WriteString("staff_id=")

@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/staff"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
 	"github.com/homeroom-sms/homeroom/ent/tenant/user"
@@ -101,6 +102,26 @@ func (_c *UserCreate) SetNillablePasswordHash(v *string) *UserCreate {
 	return _c
 }
 
+// SetInviteHash sets the "invite_hash" field.
+func (_c *UserCreate) SetInviteHash(v []byte) *UserCreate {
+	_c.mutation.SetInviteHash(v)
+	return _c
+}
+
+// SetInviteExpiresAt sets the "invite_expires_at" field.
+func (_c *UserCreate) SetInviteExpiresAt(v time.Time) *UserCreate {
+	_c.mutation.SetInviteExpiresAt(v)
+	return _c
+}
+
+// SetNillableInviteExpiresAt sets the "invite_expires_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillableInviteExpiresAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetInviteExpiresAt(*v)
+	}
+	return _c
+}
+
 // SetStaffID sets the "staff_id" field.
 func (_c *UserCreate) SetStaffID(v uuid.UUID) *UserCreate {
 	_c.mutation.SetStaffID(v)
@@ -184,6 +205,21 @@ func (_c *UserCreate) SetGuardian(v *Guardian) *UserCreate {
 // SetStudent sets the "student" edge to the Student entity.
 func (_c *UserCreate) SetStudent(v *Student) *UserCreate {
 	return _c.SetStudentID(v.ID)
+}
+
+// AddRefreshTokenIDs adds the "refresh_tokens" edge to the RefreshToken entity by IDs.
+func (_c *UserCreate) AddRefreshTokenIDs(ids ...uuid.UUID) *UserCreate {
+	_c.mutation.AddRefreshTokenIDs(ids...)
+	return _c
+}
+
+// AddRefreshTokens adds the "refresh_tokens" edges to the RefreshToken entity.
+func (_c *UserCreate) AddRefreshTokens(v ...*RefreshToken) *UserCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRefreshTokenIDs(ids...)
 }
 
 // Mutation returns the UserMutation object of the builder.
@@ -332,6 +368,14 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
 		_node.PasswordHash = &value
 	}
+	if value, ok := _c.mutation.InviteHash(); ok {
+		_spec.SetField(user.FieldInviteHash, field.TypeBytes, value)
+		_node.InviteHash = &value
+	}
+	if value, ok := _c.mutation.InviteExpiresAt(); ok {
+		_spec.SetField(user.FieldInviteExpiresAt, field.TypeTime, value)
+		_node.InviteExpiresAt = &value
+	}
 	if value, ok := _c.mutation.LastLoginAt(); ok {
 		_spec.SetField(user.FieldLastLoginAt, field.TypeTime, value)
 		_node.LastLoginAt = &value
@@ -385,6 +429,22 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.StudentID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.RefreshTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
@@ -514,6 +574,42 @@ func (u *UserUpsert) UpdatePasswordHash() *UserUpsert {
 // ClearPasswordHash clears the value of the "password_hash" field.
 func (u *UserUpsert) ClearPasswordHash() *UserUpsert {
 	u.SetNull(user.FieldPasswordHash)
+	return u
+}
+
+// SetInviteHash sets the "invite_hash" field.
+func (u *UserUpsert) SetInviteHash(v []byte) *UserUpsert {
+	u.Set(user.FieldInviteHash, v)
+	return u
+}
+
+// UpdateInviteHash sets the "invite_hash" field to the value that was provided on create.
+func (u *UserUpsert) UpdateInviteHash() *UserUpsert {
+	u.SetExcluded(user.FieldInviteHash)
+	return u
+}
+
+// ClearInviteHash clears the value of the "invite_hash" field.
+func (u *UserUpsert) ClearInviteHash() *UserUpsert {
+	u.SetNull(user.FieldInviteHash)
+	return u
+}
+
+// SetInviteExpiresAt sets the "invite_expires_at" field.
+func (u *UserUpsert) SetInviteExpiresAt(v time.Time) *UserUpsert {
+	u.Set(user.FieldInviteExpiresAt, v)
+	return u
+}
+
+// UpdateInviteExpiresAt sets the "invite_expires_at" field to the value that was provided on create.
+func (u *UserUpsert) UpdateInviteExpiresAt() *UserUpsert {
+	u.SetExcluded(user.FieldInviteExpiresAt)
+	return u
+}
+
+// ClearInviteExpiresAt clears the value of the "invite_expires_at" field.
+func (u *UserUpsert) ClearInviteExpiresAt() *UserUpsert {
+	u.SetNull(user.FieldInviteExpiresAt)
 	return u
 }
 
@@ -728,6 +824,48 @@ func (u *UserUpsertOne) UpdatePasswordHash() *UserUpsertOne {
 func (u *UserUpsertOne) ClearPasswordHash() *UserUpsertOne {
 	return u.Update(func(s *UserUpsert) {
 		s.ClearPasswordHash()
+	})
+}
+
+// SetInviteHash sets the "invite_hash" field.
+func (u *UserUpsertOne) SetInviteHash(v []byte) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetInviteHash(v)
+	})
+}
+
+// UpdateInviteHash sets the "invite_hash" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateInviteHash() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateInviteHash()
+	})
+}
+
+// ClearInviteHash clears the value of the "invite_hash" field.
+func (u *UserUpsertOne) ClearInviteHash() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.ClearInviteHash()
+	})
+}
+
+// SetInviteExpiresAt sets the "invite_expires_at" field.
+func (u *UserUpsertOne) SetInviteExpiresAt(v time.Time) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetInviteExpiresAt(v)
+	})
+}
+
+// UpdateInviteExpiresAt sets the "invite_expires_at" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateInviteExpiresAt() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateInviteExpiresAt()
+	})
+}
+
+// ClearInviteExpiresAt clears the value of the "invite_expires_at" field.
+func (u *UserUpsertOne) ClearInviteExpiresAt() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.ClearInviteExpiresAt()
 	})
 }
 
@@ -1121,6 +1259,48 @@ func (u *UserUpsertBulk) UpdatePasswordHash() *UserUpsertBulk {
 func (u *UserUpsertBulk) ClearPasswordHash() *UserUpsertBulk {
 	return u.Update(func(s *UserUpsert) {
 		s.ClearPasswordHash()
+	})
+}
+
+// SetInviteHash sets the "invite_hash" field.
+func (u *UserUpsertBulk) SetInviteHash(v []byte) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetInviteHash(v)
+	})
+}
+
+// UpdateInviteHash sets the "invite_hash" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateInviteHash() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateInviteHash()
+	})
+}
+
+// ClearInviteHash clears the value of the "invite_hash" field.
+func (u *UserUpsertBulk) ClearInviteHash() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.ClearInviteHash()
+	})
+}
+
+// SetInviteExpiresAt sets the "invite_expires_at" field.
+func (u *UserUpsertBulk) SetInviteExpiresAt(v time.Time) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetInviteExpiresAt(v)
+	})
+}
+
+// UpdateInviteExpiresAt sets the "invite_expires_at" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateInviteExpiresAt() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateInviteExpiresAt()
+	})
+}
+
+// ClearInviteExpiresAt clears the value of the "invite_expires_at" field.
+func (u *UserUpsertBulk) ClearInviteExpiresAt() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.ClearInviteExpiresAt()
 	})
 }
 

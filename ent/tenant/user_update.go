@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
 	"github.com/homeroom-sms/homeroom/ent/tenant/predicate"
+	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/staff"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
 	"github.com/homeroom-sms/homeroom/ent/tenant/user"
@@ -114,6 +115,38 @@ func (_u *UserUpdate) ClearPasswordHash() *UserUpdate {
 	return _u
 }
 
+// SetInviteHash sets the "invite_hash" field.
+func (_u *UserUpdate) SetInviteHash(v []byte) *UserUpdate {
+	_u.mutation.SetInviteHash(v)
+	return _u
+}
+
+// ClearInviteHash clears the value of the "invite_hash" field.
+func (_u *UserUpdate) ClearInviteHash() *UserUpdate {
+	_u.mutation.ClearInviteHash()
+	return _u
+}
+
+// SetInviteExpiresAt sets the "invite_expires_at" field.
+func (_u *UserUpdate) SetInviteExpiresAt(v time.Time) *UserUpdate {
+	_u.mutation.SetInviteExpiresAt(v)
+	return _u
+}
+
+// SetNillableInviteExpiresAt sets the "invite_expires_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableInviteExpiresAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetInviteExpiresAt(*v)
+	}
+	return _u
+}
+
+// ClearInviteExpiresAt clears the value of the "invite_expires_at" field.
+func (_u *UserUpdate) ClearInviteExpiresAt() *UserUpdate {
+	_u.mutation.ClearInviteExpiresAt()
+	return _u
+}
+
 // SetStaffID sets the "staff_id" field.
 func (_u *UserUpdate) SetStaffID(v uuid.UUID) *UserUpdate {
 	_u.mutation.SetStaffID(v)
@@ -209,6 +242,21 @@ func (_u *UserUpdate) SetStudent(v *Student) *UserUpdate {
 	return _u.SetStudentID(v.ID)
 }
 
+// AddRefreshTokenIDs adds the "refresh_tokens" edge to the RefreshToken entity by IDs.
+func (_u *UserUpdate) AddRefreshTokenIDs(ids ...uuid.UUID) *UserUpdate {
+	_u.mutation.AddRefreshTokenIDs(ids...)
+	return _u
+}
+
+// AddRefreshTokens adds the "refresh_tokens" edges to the RefreshToken entity.
+func (_u *UserUpdate) AddRefreshTokens(v ...*RefreshToken) *UserUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefreshTokenIDs(ids...)
+}
+
 // Mutation returns the UserMutation object of the builder.
 func (_u *UserUpdate) Mutation() *UserMutation {
 	return _u.mutation
@@ -230,6 +278,27 @@ func (_u *UserUpdate) ClearGuardian() *UserUpdate {
 func (_u *UserUpdate) ClearStudent() *UserUpdate {
 	_u.mutation.ClearStudent()
 	return _u
+}
+
+// ClearRefreshTokens clears all "refresh_tokens" edges to the RefreshToken entity.
+func (_u *UserUpdate) ClearRefreshTokens() *UserUpdate {
+	_u.mutation.ClearRefreshTokens()
+	return _u
+}
+
+// RemoveRefreshTokenIDs removes the "refresh_tokens" edge to RefreshToken entities by IDs.
+func (_u *UserUpdate) RemoveRefreshTokenIDs(ids ...uuid.UUID) *UserUpdate {
+	_u.mutation.RemoveRefreshTokenIDs(ids...)
+	return _u
+}
+
+// RemoveRefreshTokens removes "refresh_tokens" edges to RefreshToken entities.
+func (_u *UserUpdate) RemoveRefreshTokens(v ...*RefreshToken) *UserUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefreshTokenIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -321,6 +390,18 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.PasswordHashCleared() {
 		_spec.ClearField(user.FieldPasswordHash, field.TypeString)
 	}
+	if value, ok := _u.mutation.InviteHash(); ok {
+		_spec.SetField(user.FieldInviteHash, field.TypeBytes, value)
+	}
+	if _u.mutation.InviteHashCleared() {
+		_spec.ClearField(user.FieldInviteHash, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.InviteExpiresAt(); ok {
+		_spec.SetField(user.FieldInviteExpiresAt, field.TypeTime, value)
+	}
+	if _u.mutation.InviteExpiresAtCleared() {
+		_spec.ClearField(user.FieldInviteExpiresAt, field.TypeTime)
+	}
 	if value, ok := _u.mutation.LastLoginAt(); ok {
 		_spec.SetField(user.FieldLastLoginAt, field.TypeTime, value)
 	}
@@ -407,6 +488,51 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(student.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefreshTokensIDs(); len(nodes) > 0 && !_u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefreshTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -516,6 +642,38 @@ func (_u *UserUpdateOne) ClearPasswordHash() *UserUpdateOne {
 	return _u
 }
 
+// SetInviteHash sets the "invite_hash" field.
+func (_u *UserUpdateOne) SetInviteHash(v []byte) *UserUpdateOne {
+	_u.mutation.SetInviteHash(v)
+	return _u
+}
+
+// ClearInviteHash clears the value of the "invite_hash" field.
+func (_u *UserUpdateOne) ClearInviteHash() *UserUpdateOne {
+	_u.mutation.ClearInviteHash()
+	return _u
+}
+
+// SetInviteExpiresAt sets the "invite_expires_at" field.
+func (_u *UserUpdateOne) SetInviteExpiresAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetInviteExpiresAt(v)
+	return _u
+}
+
+// SetNillableInviteExpiresAt sets the "invite_expires_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableInviteExpiresAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetInviteExpiresAt(*v)
+	}
+	return _u
+}
+
+// ClearInviteExpiresAt clears the value of the "invite_expires_at" field.
+func (_u *UserUpdateOne) ClearInviteExpiresAt() *UserUpdateOne {
+	_u.mutation.ClearInviteExpiresAt()
+	return _u
+}
+
 // SetStaffID sets the "staff_id" field.
 func (_u *UserUpdateOne) SetStaffID(v uuid.UUID) *UserUpdateOne {
 	_u.mutation.SetStaffID(v)
@@ -611,6 +769,21 @@ func (_u *UserUpdateOne) SetStudent(v *Student) *UserUpdateOne {
 	return _u.SetStudentID(v.ID)
 }
 
+// AddRefreshTokenIDs adds the "refresh_tokens" edge to the RefreshToken entity by IDs.
+func (_u *UserUpdateOne) AddRefreshTokenIDs(ids ...uuid.UUID) *UserUpdateOne {
+	_u.mutation.AddRefreshTokenIDs(ids...)
+	return _u
+}
+
+// AddRefreshTokens adds the "refresh_tokens" edges to the RefreshToken entity.
+func (_u *UserUpdateOne) AddRefreshTokens(v ...*RefreshToken) *UserUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRefreshTokenIDs(ids...)
+}
+
 // Mutation returns the UserMutation object of the builder.
 func (_u *UserUpdateOne) Mutation() *UserMutation {
 	return _u.mutation
@@ -632,6 +805,27 @@ func (_u *UserUpdateOne) ClearGuardian() *UserUpdateOne {
 func (_u *UserUpdateOne) ClearStudent() *UserUpdateOne {
 	_u.mutation.ClearStudent()
 	return _u
+}
+
+// ClearRefreshTokens clears all "refresh_tokens" edges to the RefreshToken entity.
+func (_u *UserUpdateOne) ClearRefreshTokens() *UserUpdateOne {
+	_u.mutation.ClearRefreshTokens()
+	return _u
+}
+
+// RemoveRefreshTokenIDs removes the "refresh_tokens" edge to RefreshToken entities by IDs.
+func (_u *UserUpdateOne) RemoveRefreshTokenIDs(ids ...uuid.UUID) *UserUpdateOne {
+	_u.mutation.RemoveRefreshTokenIDs(ids...)
+	return _u
+}
+
+// RemoveRefreshTokens removes "refresh_tokens" edges to RefreshToken entities.
+func (_u *UserUpdateOne) RemoveRefreshTokens(v ...*RefreshToken) *UserUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRefreshTokenIDs(ids...)
 }
 
 // Where appends a list predicates to the UserUpdate builder.
@@ -753,6 +947,18 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	if _u.mutation.PasswordHashCleared() {
 		_spec.ClearField(user.FieldPasswordHash, field.TypeString)
 	}
+	if value, ok := _u.mutation.InviteHash(); ok {
+		_spec.SetField(user.FieldInviteHash, field.TypeBytes, value)
+	}
+	if _u.mutation.InviteHashCleared() {
+		_spec.ClearField(user.FieldInviteHash, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.InviteExpiresAt(); ok {
+		_spec.SetField(user.FieldInviteExpiresAt, field.TypeTime, value)
+	}
+	if _u.mutation.InviteExpiresAtCleared() {
+		_spec.ClearField(user.FieldInviteExpiresAt, field.TypeTime)
+	}
 	if value, ok := _u.mutation.LastLoginAt(); ok {
 		_spec.SetField(user.FieldLastLoginAt, field.TypeTime, value)
 	}
@@ -839,6 +1045,51 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(student.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRefreshTokensIDs(); len(nodes) > 0 && !_u.mutation.RefreshTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RefreshTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.RefreshTokensTable,
+			Columns: []string{user.RefreshTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(refreshtoken.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

@@ -3,10 +3,7 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base32"
 	"strings"
 	"time"
 
@@ -39,38 +36,39 @@ type Principal struct {
 	Role string
 }
 
+// What stands before the id in a principal's name.
+const (
+	keyActor      = "api-key:"
+	operatorActor = "operator:"
+	userActor     = "user:"
+)
+
+// Operator returns the id of the operator who is asking; false if it is somebody else.
+func (p Principal) Operator() (uuid.UUID, bool) { return p.of(operatorActor) }
+
+// User returns the id of the user of a school who is asking; false if it is somebody else.
+func (p Principal) User() (uuid.UUID, bool) { return p.of(userActor) }
+
+// Key returns the id of the API key that asks; false if it is somebody else.
+func (p Principal) Key() (uuid.UUID, bool) { return p.of(keyActor) }
+
+func (p Principal) of(kind string) (uuid.UUID, bool) {
+	text, ok := strings.CutPrefix(p.Name, kind)
+	id, err := uuid.Parse(text)
+	return id, ok && err == nil
+}
+
 // refused is the one answer to every credential that does not count: which part was wrong is
 // nobody's business.
 func refused() *fault.Error {
 	return fault.New(fault.Unauthenticated, "A valid API key or access token is needed.")
 }
 
-const keyPrefix = "hr_"
-
-// Key is a new API key. Its token is shown once; only the hash of its secret is kept.
-type Key struct {
-	ID    uuid.UUID
-	Token string
-	Hash  []byte
-}
-
-var secretEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
-
-// NewKey makes an API key of the form hr_<id>_<160 random bits>.
-func NewKey(id uuid.UUID) Key {
-	random := make([]byte, 20)
-	_, _ = rand.Read(random) // never fails (crypto/rand)
-	secret := strings.ToLower(secretEncoding.EncodeToString(random))
-	hash := sha256.Sum256([]byte(secret))
-	return Key{ID: id, Token: keyPrefix + strings.ReplaceAll(id.String(), "-", "") + "_" + secret, Hash: hash[:]}
-}
-
 // ByKey returns the principal of an API key of the platform. An unknown, revoked or expired key is
 // Unauthenticated.
 func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time) (Principal, error) {
-	idText, secret, ok := strings.Cut(strings.TrimPrefix(token, keyPrefix), "_")
-	id, err := uuid.Parse(idText)
-	if !ok || err != nil || len(idText) != 32 || !strings.HasPrefix(token, keyPrefix) {
+	id, hash, ok := parseSecret(keyPrefix, token)
+	if !ok {
 		return Principal{}, refused()
 	}
 	key, err := db.APIKey.Get(ctx, id)
@@ -80,9 +78,8 @@ func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time
 	if err != nil {
 		return Principal{}, err
 	}
-	hash := sha256.Sum256([]byte(secret))
 	switch {
-	case subtle.ConstantTimeCompare(hash[:], key.SecretHash) != 1,
+	case subtle.ConstantTimeCompare(hash, key.SecretHash) != 1,
 		key.RevokedAt != nil,
 		key.ExpiresAt != nil && !key.ExpiresAt.After(now):
 		return Principal{}, refused()
@@ -95,5 +92,5 @@ func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time
 			return Principal{}, err
 		}
 	}
-	return Principal{Name: "api-key:" + id.String(), Role: key.Role.String()}, nil
+	return Principal{Name: keyActor + id.String(), Role: key.Role.String()}, nil
 }

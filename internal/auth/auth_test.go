@@ -83,9 +83,14 @@ func TestRefusedSchoolTokens(t *testing.T) {
 				delete(claims, change[i].(string))
 			}
 		}
-		token, err := jwt.NewWithClaims(method, claims).SignedString(with)
+		token := jwt.NewWithClaims(method, claims)
+		token.Header["kid"] = keyID(t, seed)
+		if id, ok := claims["kid"]; ok {
+			token.Header["kid"] = id
+		}
+		text, err := token.SignedString(with)
 		must(t, err)
-		return token
+		return text
 	}
 	check := tokens(t, seed, start)
 	valid := sign(jwt.SigningMethodEdDSA, key)
@@ -106,6 +111,12 @@ func TestRefusedSchoolTokens(t *testing.T) {
 		"another issuer":           sign(jwt.SigningMethodEdDSA, key, "iss", "elsewhere"),
 		"no issuer":                sign(jwt.SigningMethodEdDSA, key, "iss", nil),
 		"another key":              sign(jwt.SigningMethodEdDSA, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))),
+		"an unknown key":           sign(jwt.SigningMethodEdDSA, key, "kid", keyID(t, bytes.Repeat([]byte{8}, 32))),
+		"no key":                   sign(jwt.SigningMethodEdDSA, key, "kid", ""),
+		"a key that is a number":   sign(jwt.SigningMethodEdDSA, key, "kid", 7),
+		"a key that is a path":     sign(jwt.SigningMethodEdDSA, key, "kid", "../../dev/null"),
+		"the platform's":           sign(jwt.SigningMethodEdDSA, key, "aud", "platform"),
+		"two audiences":            sign(jwt.SigningMethodEdDSA, key, "aud", []string{"school:" + school.String(), "platform"}),
 		"alg none":                 sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType),
 		"HS256 by the public key":  sign(jwt.SigningMethodHS256, []byte(ours)),
 		"HS512 by the public key":  sign(jwt.SigningMethodHS512, []byte(ours)),

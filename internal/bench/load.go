@@ -19,7 +19,7 @@ type load struct {
 }
 
 func newLoad(g greeting) (side, error) {
-	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}, target: g.Target}
+	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}, target: g.Target}
 	tokens, err := auth.NewTokens(signingKey, time.Now)
 	if err != nil {
 		return side{}, err

@@ -61,7 +61,7 @@ func newProduct(ctx context.Context, url, name string, schools []school) (side, 
 		Ready: p.registry.Ping,
 	}, p.registry, systemapi.Service{
 		Platform: platform.New(p.registry, migrations, platform.Settings{}, time.Now),
-		Public:   p.registry.Public(), Tokens: tokens, Now: time.Now,
+		Public:   p.registry.Public(), Desk: &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, Now: time.Now,
 	})
 	return side{operations: map[string]operation{
 		read: p.read, list: p.list, insert: p.insert, transaction: p.transaction, resolve: p.resolve,

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -42,10 +44,15 @@ type Service struct {
 	Listen         string `env:"HOMEROOM_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on; port 0 picks one." placeholder:"HOST:PORT"`
 	ReadyFile      string `help:"File to write once requests are answered: JSON with url, pid and database_url." placeholder:"PATH"`
 	TrustedProxies string `env:"HOMEROOM_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-Host, -For and -Proto count." placeholder:"CIDR,..."`
+	CORSOrigins    string `env:"HOMEROOM_CORS_ORIGINS" help:"Origins of pages that may use the APIs from a browser (default: none but the service's own)." placeholder:"ORIGIN,..."`
+	RateLimit      string `env:"HOMEROOM_RATE_LIMIT" default:"5000" help:"Requests a second of one API key or user to this process; 0 for any number." placeholder:"N"`
+	AnonymousLimit string `env:"HOMEROOM_ANONYMOUS_RATE_LIMIT" default:"100" help:"Requests a second without a valid credential from one address; 0 for any number." placeholder:"N"`
 	LogLevel       string `env:"HOMEROOM_LOG_LEVEL" default:"info" help:"debug, info, warn or error." placeholder:"LEVEL"`
 	LogFormat      string `env:"HOMEROOM_LOG_FORMAT" help:"json or console (default: console on a terminal, else json)." placeholder:"FORMAT"`
-	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Key that signs access tokens: 32 random bytes in base64 (default: a new one at each start, so tokens end with the process)." placeholder:"KEY"`
-	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing key." placeholder:"PATH"`
+	SigningKey     string `env:"HOMEROOM_SIGNING_KEY" help:"Keys of access tokens, 32 random bytes in base64 each, with commas or line breaks between them: the first signs, all verify (default: a new one at each start, so tokens end with the process)." placeholder:"KEY,..."`
+	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing keys." placeholder:"PATH"`
+	OIDCIssuer     string `name:"oidc-issuer" env:"HOMEROOM_OIDC_ISSUER" help:"Identity provider (OpenID Connect) whose tokens operators may use." placeholder:"URL"`
+	OIDCAudience   string `name:"oidc-audience" env:"HOMEROOM_OIDC_AUDIENCE" help:"Whom the provider's tokens must be meant for: our client id there." placeholder:"ID"`
 	DrainTimeout   string `env:"HOMEROOM_DRAIN_TIMEOUT" default:"20s" help:"How long requests in flight may take to finish when the service stops." placeholder:"DURATION"`
 
 	SchoolMaxConcurrency string `env:"HOMEROOM_SCHOOL_MAX_CONCURRENCY" help:"Requests of one school at work at once; more wait a while, then get 429 (default: half of HOMEROOM_MAX_CONNS)." placeholder:"N"`
@@ -63,9 +70,14 @@ type Checked struct {
 	TenantRoles string // auto, on or off
 
 	TrustedProxies []netip.Prefix
+	CORSOrigins    []string
+	RateLimit      int // requests a second, 0 for no limit
+	AnonymousLimit int // the same
 	LogLevel       zerolog.Level
-	LogFormat      string // json, console, or "" to go by the terminal
-	SigningKey     []byte // nil for a new one
+	LogFormat      string   // json, console, or "" to go by the terminal
+	SigningKeys    [][]byte // the first signs; none for a new one
+	OIDCIssuer     string   // "" for none
+	OIDCAudience   string
 	DrainTimeout   time.Duration
 
 	SchoolMaxConcurrency int // requests
@@ -158,6 +170,9 @@ func (c *checker) service(s Service, out *Checked) {
 		c.refuse("HOMEROOM_LISTEN", s.Listen, "an address such as 127.0.0.1:8080 or :8080")
 	}
 	out.TrustedProxies = c.networks(s.TrustedProxies)
+	out.CORSOrigins = c.origins(s.CORSOrigins)
+	out.RateLimit = c.limit("HOMEROOM_RATE_LIMIT", s.RateLimit)
+	out.AnonymousLimit = c.limit("HOMEROOM_ANONYMOUS_RATE_LIMIT", s.AnonymousLimit)
 	level, err := zerolog.ParseLevel(s.LogLevel)
 	if err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
 		c.refuse("HOMEROOM_LOG_LEVEL", s.LogLevel, "debug, info, warn or error")
@@ -166,7 +181,8 @@ func (c *checker) service(s Service, out *Checked) {
 	if out.LogFormat = s.LogFormat; s.LogFormat != "" && s.LogFormat != "json" && s.LogFormat != "console" {
 		c.refuse("HOMEROOM_LOG_FORMAT", s.LogFormat, "json or console")
 	}
-	out.SigningKey = c.signingKey(s.SigningKey, s.SigningKeyFile)
+	out.SigningKeys = c.signingKeys(s.SigningKey, s.SigningKeyFile)
+	c.provider(s, out)
 	if out.DrainTimeout, err = time.ParseDuration(s.DrainTimeout); err != nil || out.DrainTimeout < 0 {
 		c.refuse("HOMEROOM_DRAIN_TIMEOUT", s.DrainTimeout, "a duration such as 20s")
 	}
@@ -178,27 +194,44 @@ func (c *checker) service(s Service, out *Checked) {
 	}
 }
 
-// SigningKey reads a signing key that is given itself or in a file; nil if neither is. The error is
-// Errors.
-func SigningKey(value, path string) ([]byte, error) {
+// SigningKeys reads the signing keys that are given themselves or in a file. The error is Errors.
+func SigningKeys(value, path string) ([][]byte, error) {
 	var c checker
-	key := c.signingKey(value, path)
+	keys := c.signingKeys(value, path)
 	if len(c.errors) > 0 {
 		return nil, c.errors
 	}
-	return key, nil
+	return keys, nil
 }
 
-func (c *checker) signingKey(value, path string) []byte {
+func (c *checker) signingKeys(value, path string) (keys [][]byte) {
 	text := c.secret("HOMEROOM_SIGNING_KEY", value, path)
-	if text == "" {
-		return nil
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		key, err := base64.StdEncoding.DecodeString(word)
+		if err != nil || len(key) != 32 {
+			c.refuse("HOMEROOM_SIGNING_KEY", masked, "32 random bytes in base64, as openssl rand -base64 32 prints them; several with commas or line breaks between them")
+			return nil
+		}
+		keys = append(keys, key)
 	}
-	key, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(key) != 32 {
-		c.refuse("HOMEROOM_SIGNING_KEY", masked, "32 random bytes in base64, as openssl rand -base64 32 prints them")
+	return keys
+}
+
+// provider checks the identity provider, whose keys must not come over a line that anybody can change.
+func (c *checker) provider(s Service, out *Checked) {
+	if (s.OIDCIssuer == "") != (s.OIDCAudience == "") {
+		c.refuse("HOMEROOM_OIDC_ISSUER", "", "a URL together with HOMEROOM_OIDC_AUDIENCE: give both, or neither")
 	}
-	return key
+	issuer, err := url.Parse(s.OIDCIssuer)
+	if s.OIDCIssuer != "" && (err != nil || issuer.Host == "" || issuer.Scheme != "https" && (issuer.Scheme != "http" || !isLoopback(issuer.Hostname()))) {
+		c.refuse("HOMEROOM_OIDC_ISSUER", s.OIDCIssuer, "a URL that begins with https://")
+	}
+	out.OIDCIssuer, out.OIDCAudience = s.OIDCIssuer, s.OIDCAudience
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 func isPort(port string) bool {
@@ -221,6 +254,29 @@ func (c *checker) networks(list string) (networks []netip.Prefix) {
 		networks = append(networks, network)
 	}
 	return networks
+}
+
+// origins are those that a browser would name (RFC 6454): no *, for that would be everybody.
+func (c *checker) origins(list string) (origins []string) {
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != text || strings.Contains(text, "*") {
+			c.refuse("HOMEROOM_CORS_ORIGINS", text, "exact origins such as https://console.example.org, with commas between them")
+		}
+		origins = append(origins, text)
+	}
+	return origins
+}
+
+func (c *checker) limit(name, text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1_000_000 {
+		c.refuse(name, text, "requests a second, from 1 to 1000000, or 0 for any number")
+	}
+	return n
 }
 
 // secret is a value that may be given itself or in a file.

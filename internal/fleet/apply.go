@@ -121,12 +121,12 @@ type climb struct {
 	conn      *pgx.Conn
 	connect   func(context.Context) (*pgx.Conn, error) // for a connection that is lost; nil where it is the caller's
 
-	from     string // the revision it was at before
-	state    State
-	seen     bool       // the state was read here, with the history
-	history  []revision // without what was begun
-	begun    *revision  // of the first pending file, where it was applied in part
-	attempts int
+	from    string // the revision it was at before
+	state   State
+	seen    bool       // the state was read here, with the history
+	history []revision // without what was begun
+	begun   *revision  // of the first pending file, where it was applied in part
+	retries int
 }
 
 // origin is where the schema is: by what was read here, else by what its revision means.
@@ -171,7 +171,6 @@ func (c *climb) up(ctx context.Context) error {
 		if err := c.state.obstacle(); err != nil || len(c.state.Pending) == 0 || c.state.Ahead {
 			return err
 		}
-		c.attempts++
 		err := c.next(ctx)
 		if err == nil {
 			c.passed()
@@ -187,6 +186,7 @@ func (c *climb) up(ctx context.Context) error {
 			}
 			err = c.look(ctx)
 		}
+		c.retries++
 		if !moved {
 			c.from = c.state.Version
 		}

@@ -34,7 +34,7 @@ func expectOutside(t *testing.T, conn *pgx.Conn) {
 	if got := query[string](t, conn, "SELECT string_agg(file::text, ' ' ORDER BY file) FROM s00.ran"); got != "2 3" {
 		t.Errorf("the plain statements ran %s", got)
 	}
-	if got := query[string](t, conn, "SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY 1) FROM pg_index WHERE indrelid = 's00.a'::regclass"); got != "s00.a_id true, s00.a_unique true" {
+	if got := query[string](t, conn, "SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 's00.a'::regclass"); got != "s00.a_id true, s00.a_unique true" {
 		t.Error(got)
 	}
 	const row = "SELECT format('%s %s %s %s', applied, total, error IS NULL, partial_hashes IS NULL) FROM s00.atlas_schema_revisions WHERE version = '2'"

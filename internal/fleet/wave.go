@@ -241,7 +241,7 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 	err = c.up(ctx)
 	missing := err != nil && c.missing(ctx)
 	p.give(c.conn)
-	o.From, o.To, o.Attempts, o.Milliseconds = c.from, c.state.Version, c.attempts, time.Since(start).Milliseconds()
+	o.From, o.To, o.Attempts, o.Milliseconds = c.from, c.state.Version, 1+c.retries, time.Since(start).Milliseconds()
 	switch {
 	case missing:
 		r.gone(o, rec)

@@ -10,3 +10,6 @@ func (h *Handler) ReplaceSystem(handler http.Handler) { h.system = handler }
 
 // ReplaceTenant puts another handler in the place of the tenant API.
 func (h *Handler) ReplaceTenant(handler http.Handler) { h.tenant = handler }
+
+// Compressed is what both APIs are wrapped in.
+var Compressed = compressed

@@ -14,9 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/cors"
 	"github.com/rs/zerolog"
 
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/tenantapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
@@ -25,8 +27,10 @@ import (
 
 // Settings are what the front door goes by.
 type Settings struct {
-	PublicHosts    []string       // normalised; they serve the system API
-	TrustedProxies []netip.Prefix // whose X-Forwarded-Host and -For count
+	PublicHosts    []string          // normalised; they serve the system API
+	TrustedProxies []netip.Prefix    // whose X-Forwarded-Host and -For count
+	CORSOrigins    []string          // whose pages may use the APIs
+	Limits         *ratelimit.Limits // nil for none
 	Version        string
 	Log            zerolog.Logger
 	Ready          func(context.Context) error // whether the service can serve, beside not draining
@@ -38,6 +42,7 @@ type Handler struct {
 	registry *tenancy.Registry
 	system   http.Handler
 	tenant   http.Handler
+	cors     *cors.Cors // nil if no other origin may use the APIs
 	draining atomic.Bool
 	inFlight atomic.Int64 // requests, probes left out
 }
@@ -46,11 +51,14 @@ type Handler struct {
 func New(settings Settings, registry *tenancy.Registry, system systemapi.Service) *Handler {
 	systemMux, tenantMux := http.NewServeMux(), http.NewServeMux()
 	systemapi.New(systemMux, system, settings.Version)
-	tenantapi.New(tenantMux, system.Tokens, settings.Version)
+	tenantapi.New(tenantMux, system.Desk, settings.Version)
 	for _, mux := range []*http.ServeMux{systemMux, tenantMux} {
 		mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusSeeOther)) // whoever comes by browser
 	}
-	return &Handler{settings: settings, registry: registry, system: wire.Handler(systemMux), tenant: wire.Handler(tenantMux)}
+	return &Handler{
+		settings: settings, registry: registry, system: compressed(wire.Handler(systemMux)), tenant: compressed(wire.Handler(tenantMux)),
+		cors: crossOrigin(settings.CORSOrigins),
+	}
 }
 
 // Drain makes /readyz say no from now on, so that no new requests are sent here, and returns when
@@ -68,15 +76,29 @@ func (h *Handler) Drain(ctx context.Context) {
 	}
 }
 
+// staySecure tells browsers to come by TLS from now on, where a proxy of ours speaks it.
+var staySecure = []string{"max-age=31536000"}
+
+// bodyTime is what a body may take that nobody asked for.
+const bodyTime = 10 * time.Second
+
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	ctx := wire.Begin(w, r)
-	host, address := h.forwarded(r)
-	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(host)).Logger()
+	from := h.forwarded(r)
+	if from.https {
+		w.Header()["Strict-Transport-Security"] = staySecure
+	}
+	if r.ContentLength != 0 {
+		// For bodies that no operation reads: net/http reads on after the answer, however slowly they come.
+		_ = http.NewResponseController(w).SetReadDeadline(start.Add(bodyTime)) // not every connection knows deadlines
+	}
+	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(from.host)).Logger()
 	v := &visit{ResponseWriter: w}
-	r = r.WithContext(systemapi.WithAddress(log.WithContext(ctx), address.String()))
-	r.Host = host
+	ctx = h.settings.Limits.In(log.WithContext(ctx), from.address)
+	r = r.WithContext(wire.WithAddress(ctx, from.address.String()))
+	r.Host = from.host
 	defer func() {
 		aborted := rescue(recover(), v, r)
 		event := log.Info()
@@ -89,6 +111,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
+	if h.cors != nil {
+		if h.cors.HandlerFunc(v, r); v.code != 0 { // it was a preflight
+			return
+		}
+	}
 	h.route(v, r)
 }
 
@@ -120,6 +147,12 @@ func (h *Handler) route(v *visit, r *http.Request) {
 	}
 	h.inFlight.Add(1)
 	defer h.inFlight.Add(-1)
+	if r.Header.Get("Authorization") == "" { // else the API counts it, once it knows who asks
+		if err := ratelimit.Stranger(r.Context()); err != nil {
+			wire.WriteProblem(v, r, err)
+			return
+		}
+	}
 	host, err := tenancy.NormaliseHost(r.Host)
 	if err == nil && slices.Contains(h.settings.PublicHosts, host) {
 		serve(h.system, v, r)

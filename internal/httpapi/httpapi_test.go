@@ -54,12 +54,12 @@ type world struct {
 	ready    error
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*httpapi.Settings)) *world {
 	t.Helper()
-	return worldOf(t, testkit.Registry(t))
+	return worldOf(t, testkit.Registry(t), change...)
 }
 
-func worldOf(t *testing.T, registry *tenancy.Registry) *world {
+func worldOf(t *testing.T, registry *tenancy.Registry, change ...func(*httpapi.Settings)) *world {
 	t.Helper()
 	w := &world{registry: registry, log: &logBuffer{}}
 	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test", PublicHosts: []string{"localhost", "127.0.0.1"}, TenantRoles: true}, time.Now)
@@ -74,10 +74,15 @@ func worldOf(t *testing.T, registry *tenancy.Registry) *world {
 	if _, err := w.platform.Create(t.Context(), platform.Shell, platform.NewSchool{Name: "Oak", Code: "oak"}); err != nil {
 		t.Fatal(err)
 	}
-	w.handler = httpapi.New(httpapi.Settings{
+	settings := httpapi.Settings{
 		PublicHosts: []string{"localhost", "127.0.0.1"}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Version: "test", Log: zerolog.New(w.log), Ready: func(context.Context) error { return w.ready },
-	}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Tokens: tokens, Now: time.Now})
+	}
+	for _, c := range change {
+		c(&settings)
+	}
+	desk := &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}
+	w.handler = httpapi.New(settings, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Desk: desk, Now: time.Now})
 	return w
 }
 

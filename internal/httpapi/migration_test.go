@@ -119,7 +119,7 @@ func replica(t *testing.T, url string) *world {
 		t.Fatal(err)
 	}
 	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test"}, time.Now)
-	w.handler = httpapi.New(httpapi.Settings{PublicHosts: []string{"localhost"}, Log: zerolog.New(w.log)}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Tokens: tokens, Now: time.Now})
+	w.handler = httpapi.New(httpapi.Settings{PublicHosts: []string{"localhost"}, Log: zerolog.New(w.log)}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Desk: &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, Now: time.Now})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.registry.Run(ctx) }()

@@ -8,18 +8,29 @@ import (
 	"strings"
 )
 
-// forwarded returns the host that the client asked for and the client's address: what a trusted proxy
-// says of them, if the request came through one. From anybody else X-Forwarded-* is only hearsay.
-func (h *Handler) forwarded(r *http.Request) (string, netip.Addr) {
+// origin is where a request comes from and which host it is for.
+type origin struct {
+	host    string
+	address netip.Addr
+	https   bool
+}
+
+// forwarded returns what a trusted proxy says of the client, if the request came through one. From
+// anybody else X-Forwarded-* is only hearsay.
+func (h *Handler) forwarded(r *http.Request) origin {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return r.Host, netip.Addr{}
+		return origin{host: r.Host}
 	}
 	address := peer.Addr().Unmap()
 	if !h.trusts(address) {
-		return r.Host, address
+		return origin{host: r.Host, address: address}
 	}
-	return cmp.Or(last(r.Header.Values("X-Forwarded-Host")), r.Host), h.client(address, r.Header.Values("X-Forwarded-For"))
+	return origin{
+		host:    cmp.Or(last(r.Header.Values("X-Forwarded-Host")), r.Host),
+		address: h.client(address, r.Header.Values("X-Forwarded-For")),
+		https:   last(r.Header.Values("X-Forwarded-Proto")) == "https",
+	}
 }
 
 // client goes back from the proxy that called us to the first address that is none of ours: what

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/platform"
@@ -72,10 +73,16 @@ func TestPlacements(t *testing.T) {
 	} {
 		n.Name, n.Code = "New", code
 		n.Fill = func(tx *tenancy.Tx, row *publicdb.School) error { return addStudent(ctx, tx, row) }
+		invitation, err := auth.NewInvitation("", "head@example.org", "Grace Okafor", auth.RoleAdmin)
+		must(t, err)
+		n.Admin = &invitation
 		row, err := p.Create(ctx, platform.Shell, n)
 		if err != nil {
 			t.Errorf("%s: %v", code, err)
 			continue
+		}
+		if id := p.registry.Schema(tenancy.DatabaseOf(row), row.SchemaName).User.Query().OnlyIDX(ctx); id != invitation.ID {
+			t.Errorf("%s: the admin is %s", code, id)
 		}
 		if n := p.students(t, row); n != 1 || row.State != "ready" {
 			t.Errorf("%s: %d students, %s", code, n, row.State)

@@ -16,6 +16,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
+	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
@@ -32,6 +33,7 @@ type NewSchool struct {
 	Isolation   string // "" for schema
 	Database    string // "" for primary
 	ContactedBy *string
+	Admin       *auth.Invitation // the school's first admin; nil for none
 
 	// Fill, if any, is called once the schema has its tables, in the same transaction on the school's
 	// database: a school comes with what it puts there, or not at all.
@@ -64,6 +66,7 @@ func (p *Platform) Create(ctx context.Context, by Actor, n NewSchool) (*publicdb
 		return nil, blameCode(byCode, invalid(faults))
 	}
 	n.Domains = domains
+	n.Fill = n.withAdmin(ctx, p.now())
 	c := creation{Platform: p, by: by, n: n, id: mixin.NewID(), byCode: byCode}
 	if p.settings.TenantRoles {
 		c.role = fleet.RoleName(n.SchemaName, c.id)

@@ -57,6 +57,54 @@ func (f DomainFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.DomainMutation", m)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
+// function as IdempotencyKey mutator.
+type IdempotencyKeyFunc func(context.Context, *public.IdempotencyKeyMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.IdempotencyKeyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.IdempotencyKeyMutation", m)
+}
+
+// The LoginLimitFunc type is an adapter to allow the use of ordinary
+// function as LoginLimit mutator.
+type LoginLimitFunc func(context.Context, *public.LoginLimitMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f LoginLimitFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.LoginLimitMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.LoginLimitMutation", m)
+}
+
+// The OperatorFunc type is an adapter to allow the use of ordinary
+// function as Operator mutator.
+type OperatorFunc func(context.Context, *public.OperatorMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OperatorFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.OperatorMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.OperatorMutation", m)
+}
+
+// The RefreshTokenFunc type is an adapter to allow the use of ordinary
+// function as RefreshToken mutator.
+type RefreshTokenFunc func(context.Context, *public.RefreshTokenMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RefreshTokenFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.RefreshTokenMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.RefreshTokenMutation", m)
+}
+
 // The SchoolFunc type is an adapter to allow the use of ordinary
 // function as School mutator.
 type SchoolFunc func(context.Context, *public.SchoolMutation) (public.Value, error)

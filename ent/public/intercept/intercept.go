@@ -12,7 +12,11 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
+	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
+	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
 	"github.com/homeroom-sms/homeroom/ent/public/whatsappcontact"
@@ -182,6 +186,114 @@ func (f TraverseDomain) Traverse(ctx context.Context, q public.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *public.DomainQuery", q)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
+type IdempotencyKeyFunc func(context.Context, *public.IdempotencyKeyQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f IdempotencyKeyFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.IdempotencyKeyQuery", q)
+}
+
+// The TraverseIdempotencyKey type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseIdempotencyKey func(context.Context, *public.IdempotencyKeyQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseIdempotencyKey) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseIdempotencyKey) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.IdempotencyKeyQuery", q)
+}
+
+// The LoginLimitFunc type is an adapter to allow the use of ordinary function as a Querier.
+type LoginLimitFunc func(context.Context, *public.LoginLimitQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f LoginLimitFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.LoginLimitQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.LoginLimitQuery", q)
+}
+
+// The TraverseLoginLimit type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseLoginLimit func(context.Context, *public.LoginLimitQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseLoginLimit) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseLoginLimit) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.LoginLimitQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.LoginLimitQuery", q)
+}
+
+// The OperatorFunc type is an adapter to allow the use of ordinary function as a Querier.
+type OperatorFunc func(context.Context, *public.OperatorQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f OperatorFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.OperatorQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.OperatorQuery", q)
+}
+
+// The TraverseOperator type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseOperator func(context.Context, *public.OperatorQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseOperator) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseOperator) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.OperatorQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.OperatorQuery", q)
+}
+
+// The RefreshTokenFunc type is an adapter to allow the use of ordinary function as a Querier.
+type RefreshTokenFunc func(context.Context, *public.RefreshTokenQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f RefreshTokenFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.RefreshTokenQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.RefreshTokenQuery", q)
+}
+
+// The TraverseRefreshToken type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseRefreshToken func(context.Context, *public.RefreshTokenQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseRefreshToken) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseRefreshToken) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.RefreshTokenQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.RefreshTokenQuery", q)
+}
+
 // The SchoolFunc type is an adapter to allow the use of ordinary function as a Querier.
 type SchoolFunc func(context.Context, *public.SchoolQuery) (public.Value, error)
 
@@ -274,6 +386,14 @@ func NewQuery(q public.Query) (Query, error) {
 		return &query[*public.DatabaseQuery, predicate.Database, database.OrderOption]{typ: public.TypeDatabase, tq: q}, nil
 	case *public.DomainQuery:
 		return &query[*public.DomainQuery, predicate.Domain, domain.OrderOption]{typ: public.TypeDomain, tq: q}, nil
+	case *public.IdempotencyKeyQuery:
+		return &query[*public.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: public.TypeIdempotencyKey, tq: q}, nil
+	case *public.LoginLimitQuery:
+		return &query[*public.LoginLimitQuery, predicate.LoginLimit, loginlimit.OrderOption]{typ: public.TypeLoginLimit, tq: q}, nil
+	case *public.OperatorQuery:
+		return &query[*public.OperatorQuery, predicate.Operator, operator.OrderOption]{typ: public.TypeOperator, tq: q}, nil
+	case *public.RefreshTokenQuery:
+		return &query[*public.RefreshTokenQuery, predicate.RefreshToken, refreshtoken.OrderOption]{typ: public.TypeRefreshToken, tq: q}, nil
 	case *public.SchoolQuery:
 		return &query[*public.SchoolQuery, predicate.School, school.OrderOption]{typ: public.TypeSchool, tq: q}, nil
 	case *public.SchoolSetupQuery:

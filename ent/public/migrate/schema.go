@@ -108,6 +108,124 @@ var (
 			},
 		},
 	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "principal", Type: field.TypeString},
+		{Name: "key_hash", Type: field.TypeBytes},
+		{Name: "request_hash", Type: field.TypeBytes},
+		{Name: "answer", Type: field.TypeBytes, Nullable: true},
+		{Name: "busy_until", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_principal_key_hash",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[3], IdempotencyKeysColumns[4]},
+			},
+			{
+				Name:    "idempotencykey_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[8]},
+			},
+		},
+	}
+	// LoginLimitsColumns holds the columns for the "login_limits" table.
+	LoginLimitsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "subject", Type: field.TypeBytes, Unique: true},
+		{Name: "attempts", Type: field.TypeInt},
+		{Name: "ends_at", Type: field.TypeTime},
+	}
+	// LoginLimitsTable holds the schema information for the "login_limits" table.
+	LoginLimitsTable = &schema.Table{
+		Name:       "login_limits",
+		Columns:    LoginLimitsColumns,
+		PrimaryKey: []*schema.Column{LoginLimitsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "loginlimit_ends_at",
+				Unique:  false,
+				Columns: []*schema.Column{LoginLimitsColumns[3]},
+			},
+		},
+	}
+	// OperatorsColumns holds the columns for the "operators" table.
+	OperatorsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "email", Type: field.TypeString, Unique: true},
+		{Name: "full_name", Type: field.TypeString},
+		{Name: "role", Type: field.TypeEnum, Enums: []string{"owner", "operator", "viewer"}},
+		{Name: "is_active", Type: field.TypeBool, Default: true},
+		{Name: "password_hash", Type: field.TypeString, Nullable: true},
+		{Name: "last_login_at", Type: field.TypeTime, Nullable: true},
+	}
+	// OperatorsTable holds the schema information for the "operators" table.
+	OperatorsTable = &schema.Table{
+		Name:       "operators",
+		Columns:    OperatorsColumns,
+		PrimaryKey: []*schema.Column{OperatorsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "operator_full_name_id",
+				Unique:  false,
+				Columns: []*schema.Column{OperatorsColumns[4], OperatorsColumns[0]},
+			},
+		},
+	}
+	// RefreshTokensColumns holds the columns for the "refresh_tokens" table.
+	RefreshTokensColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "family", Type: field.TypeUUID},
+		{Name: "secret_hash", Type: field.TypeBytes},
+		{Name: "address", Type: field.TypeString, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "operator_id", Type: field.TypeUUID},
+	}
+	// RefreshTokensTable holds the schema information for the "refresh_tokens" table.
+	RefreshTokensTable = &schema.Table{
+		Name:       "refresh_tokens",
+		Columns:    RefreshTokensColumns,
+		PrimaryKey: []*schema.Column{RefreshTokensColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "refresh_tokens_operators_refresh_tokens",
+				Columns:    []*schema.Column{RefreshTokensColumns[8]},
+				RefColumns: []*schema.Column{OperatorsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "refreshtoken_family",
+				Unique:  false,
+				Columns: []*schema.Column{RefreshTokensColumns[1]},
+			},
+			{
+				Name:    "refreshtoken_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{RefreshTokensColumns[5]},
+			},
+			{
+				Name:    "refreshtoken_operator_id",
+				Unique:  false,
+				Columns: []*schema.Column{RefreshTokensColumns[8]},
+			},
+		},
+	}
 	// ClientsColumns holds the columns for the "clients" table.
 	ClientsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -206,6 +324,10 @@ var (
 		AuditEventsTable,
 		DatabasesTable,
 		DomainsTable,
+		IdempotencyKeysTable,
+		LoginLimitsTable,
+		OperatorsTable,
+		RefreshTokensTable,
 		ClientsTable,
 		SchoolSetupsTable,
 		WhatsappContactsTable,
@@ -238,6 +360,23 @@ func init() {
 	}
 	DomainsTable.Annotation.Checks = map[string]string{
 		"domains_domain": "domain = lower(domain) AND domain !~ '[[:space:]:/]'",
+	}
+	IdempotencyKeysTable.Annotation = &entsql.Annotation{
+		Table: "idempotency_keys",
+	}
+	LoginLimitsTable.Annotation = &entsql.Annotation{
+		Table: "login_limits",
+	}
+	OperatorsTable.Annotation = &entsql.Annotation{
+		Table: "operators",
+	}
+	OperatorsTable.Annotation.Checks = map[string]string{
+		"operators_email": "email = lower(email)",
+		"operators_role":  "role IN ('owner', 'operator', 'viewer')",
+	}
+	RefreshTokensTable.ForeignKeys[0].RefTable = OperatorsTable
+	RefreshTokensTable.Annotation = &entsql.Annotation{
+		Table: "refresh_tokens",
 	}
 	ClientsTable.Annotation = &entsql.Annotation{
 		Table: "clients",

@@ -93,6 +93,42 @@ func (f GuardianFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Val
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.GuardianMutation", m)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
+// function as IdempotencyKey mutator.
+type IdempotencyKeyFunc func(context.Context, *tenant.IdempotencyKeyMutation) (tenant.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f IdempotencyKeyFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Value, error) {
+	if mv, ok := m.(*tenant.IdempotencyKeyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.IdempotencyKeyMutation", m)
+}
+
+// The LoginLimitFunc type is an adapter to allow the use of ordinary
+// function as LoginLimit mutator.
+type LoginLimitFunc func(context.Context, *tenant.LoginLimitMutation) (tenant.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f LoginLimitFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Value, error) {
+	if mv, ok := m.(*tenant.LoginLimitMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.LoginLimitMutation", m)
+}
+
+// The RefreshTokenFunc type is an adapter to allow the use of ordinary
+// function as RefreshToken mutator.
+type RefreshTokenFunc func(context.Context, *tenant.RefreshTokenMutation) (tenant.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RefreshTokenFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Value, error) {
+	if mv, ok := m.(*tenant.RefreshTokenMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.RefreshTokenMutation", m)
+}
+
 // The ResultFunc type is an adapter to allow the use of ordinary
 // function as Result mutator.
 type ResultFunc func(context.Context, *tenant.ResultMutation) (tenant.Value, error)

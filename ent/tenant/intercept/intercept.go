@@ -15,7 +15,10 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/guardian"
+	"github.com/homeroom-sms/homeroom/ent/tenant/idempotencykey"
+	"github.com/homeroom-sms/homeroom/ent/tenant/loginlimit"
 	"github.com/homeroom-sms/homeroom/ent/tenant/predicate"
+	"github.com/homeroom-sms/homeroom/ent/tenant/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/tenant/result"
 	"github.com/homeroom-sms/homeroom/ent/tenant/staff"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
@@ -271,6 +274,87 @@ func (f TraverseGuardian) Traverse(ctx context.Context, q tenant.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *tenant.GuardianQuery", q)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
+type IdempotencyKeyFunc func(context.Context, *tenant.IdempotencyKeyQuery) (tenant.Value, error)
+
+// Query calls f(ctx, q).
+func (f IdempotencyKeyFunc) Query(ctx context.Context, q tenant.Query) (tenant.Value, error) {
+	if q, ok := q.(*tenant.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *tenant.IdempotencyKeyQuery", q)
+}
+
+// The TraverseIdempotencyKey type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseIdempotencyKey func(context.Context, *tenant.IdempotencyKeyQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseIdempotencyKey) Intercept(next tenant.Querier) tenant.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseIdempotencyKey) Traverse(ctx context.Context, q tenant.Query) error {
+	if q, ok := q.(*tenant.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *tenant.IdempotencyKeyQuery", q)
+}
+
+// The LoginLimitFunc type is an adapter to allow the use of ordinary function as a Querier.
+type LoginLimitFunc func(context.Context, *tenant.LoginLimitQuery) (tenant.Value, error)
+
+// Query calls f(ctx, q).
+func (f LoginLimitFunc) Query(ctx context.Context, q tenant.Query) (tenant.Value, error) {
+	if q, ok := q.(*tenant.LoginLimitQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *tenant.LoginLimitQuery", q)
+}
+
+// The TraverseLoginLimit type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseLoginLimit func(context.Context, *tenant.LoginLimitQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseLoginLimit) Intercept(next tenant.Querier) tenant.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseLoginLimit) Traverse(ctx context.Context, q tenant.Query) error {
+	if q, ok := q.(*tenant.LoginLimitQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *tenant.LoginLimitQuery", q)
+}
+
+// The RefreshTokenFunc type is an adapter to allow the use of ordinary function as a Querier.
+type RefreshTokenFunc func(context.Context, *tenant.RefreshTokenQuery) (tenant.Value, error)
+
+// Query calls f(ctx, q).
+func (f RefreshTokenFunc) Query(ctx context.Context, q tenant.Query) (tenant.Value, error) {
+	if q, ok := q.(*tenant.RefreshTokenQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *tenant.RefreshTokenQuery", q)
+}
+
+// The TraverseRefreshToken type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseRefreshToken func(context.Context, *tenant.RefreshTokenQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseRefreshToken) Intercept(next tenant.Querier) tenant.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseRefreshToken) Traverse(ctx context.Context, q tenant.Query) error {
+	if q, ok := q.(*tenant.RefreshTokenQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *tenant.RefreshTokenQuery", q)
+}
+
 // The ResultFunc type is an adapter to allow the use of ordinary function as a Querier.
 type ResultFunc func(context.Context, *tenant.ResultQuery) (tenant.Value, error)
 
@@ -504,6 +588,12 @@ func NewQuery(q tenant.Query) (Query, error) {
 		return &query[*tenant.EnrollmentQuery, predicate.Enrollment, enrollment.OrderOption]{typ: tenant.TypeEnrollment, tq: q}, nil
 	case *tenant.GuardianQuery:
 		return &query[*tenant.GuardianQuery, predicate.Guardian, guardian.OrderOption]{typ: tenant.TypeGuardian, tq: q}, nil
+	case *tenant.IdempotencyKeyQuery:
+		return &query[*tenant.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: tenant.TypeIdempotencyKey, tq: q}, nil
+	case *tenant.LoginLimitQuery:
+		return &query[*tenant.LoginLimitQuery, predicate.LoginLimit, loginlimit.OrderOption]{typ: tenant.TypeLoginLimit, tq: q}, nil
+	case *tenant.RefreshTokenQuery:
+		return &query[*tenant.RefreshTokenQuery, predicate.RefreshToken, refreshtoken.OrderOption]{typ: tenant.TypeRefreshToken, tq: q}, nil
 	case *tenant.ResultQuery:
 		return &query[*tenant.ResultQuery, predicate.Result, result.OrderOption]{typ: tenant.TypeResult, tq: q}, nil
 	case *tenant.StaffQuery:

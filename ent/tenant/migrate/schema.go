@@ -333,6 +333,99 @@ var (
 			},
 		},
 	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "principal", Type: field.TypeString},
+		{Name: "key_hash", Type: field.TypeBytes},
+		{Name: "request_hash", Type: field.TypeBytes},
+		{Name: "answer", Type: field.TypeBytes, Nullable: true},
+		{Name: "busy_until", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_principal_key_hash",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[3], IdempotencyKeysColumns[4]},
+			},
+			{
+				Name:    "idempotencykey_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[8]},
+			},
+		},
+	}
+	// LoginLimitsColumns holds the columns for the "login_limits" table.
+	LoginLimitsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "subject", Type: field.TypeBytes, Unique: true},
+		{Name: "attempts", Type: field.TypeInt},
+		{Name: "ends_at", Type: field.TypeTime},
+	}
+	// LoginLimitsTable holds the schema information for the "login_limits" table.
+	LoginLimitsTable = &schema.Table{
+		Name:       "login_limits",
+		Columns:    LoginLimitsColumns,
+		PrimaryKey: []*schema.Column{LoginLimitsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "loginlimit_ends_at",
+				Unique:  false,
+				Columns: []*schema.Column{LoginLimitsColumns[3]},
+			},
+		},
+	}
+	// RefreshTokensColumns holds the columns for the "refresh_tokens" table.
+	RefreshTokensColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "family", Type: field.TypeUUID},
+		{Name: "secret_hash", Type: field.TypeBytes},
+		{Name: "address", Type: field.TypeString, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "user_id", Type: field.TypeUUID},
+	}
+	// RefreshTokensTable holds the schema information for the "refresh_tokens" table.
+	RefreshTokensTable = &schema.Table{
+		Name:       "refresh_tokens",
+		Columns:    RefreshTokensColumns,
+		PrimaryKey: []*schema.Column{RefreshTokensColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "refresh_tokens_users_refresh_tokens",
+				Columns:    []*schema.Column{RefreshTokensColumns[8]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "refreshtoken_family",
+				Unique:  false,
+				Columns: []*schema.Column{RefreshTokensColumns[1]},
+			},
+			{
+				Name:    "refreshtoken_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{RefreshTokensColumns[5]},
+			},
+			{
+				Name:    "refreshtoken_user_id",
+				Unique:  false,
+				Columns: []*schema.Column{RefreshTokensColumns[8]},
+			},
+		},
+	}
 	// ResultsColumns holds the columns for the "results" table.
 	ResultsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -620,6 +713,8 @@ var (
 		{Name: "role", Type: field.TypeEnum, Enums: []string{"admin", "staff", "teacher", "guardian", "student"}},
 		{Name: "is_active", Type: field.TypeBool, Default: true},
 		{Name: "password_hash", Type: field.TypeString, Nullable: true},
+		{Name: "invite_hash", Type: field.TypeBytes, Nullable: true},
+		{Name: "invite_expires_at", Type: field.TypeTime, Nullable: true},
 		{Name: "last_login_at", Type: field.TypeTime, Nullable: true},
 		{Name: "guardian_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "staff_id", Type: field.TypeUUID, Nullable: true},
@@ -633,19 +728,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "users_guardians_users",
-				Columns:    []*schema.Column{UsersColumns[9]},
+				Columns:    []*schema.Column{UsersColumns[11]},
 				RefColumns: []*schema.Column{GuardiansColumns[0]},
 				OnDelete:   schema.Restrict,
 			},
 			{
 				Symbol:     "users_staff_users",
-				Columns:    []*schema.Column{UsersColumns[10]},
+				Columns:    []*schema.Column{UsersColumns[12]},
 				RefColumns: []*schema.Column{StaffColumns[0]},
 				OnDelete:   schema.Restrict,
 			},
 			{
 				Symbol:     "users_students_users",
-				Columns:    []*schema.Column{UsersColumns[11]},
+				Columns:    []*schema.Column{UsersColumns[13]},
 				RefColumns: []*schema.Column{StudentsColumns[0]},
 				OnDelete:   schema.Restrict,
 			},
@@ -654,17 +749,17 @@ var (
 			{
 				Name:    "user_staff_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[10]},
+				Columns: []*schema.Column{UsersColumns[12]},
 			},
 			{
 				Name:    "user_guardian_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[9]},
+				Columns: []*schema.Column{UsersColumns[11]},
 			},
 			{
 				Name:    "user_student_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[11]},
+				Columns: []*schema.Column{UsersColumns[13]},
 			},
 		},
 	}
@@ -719,6 +814,9 @@ var (
 		ClassTeachersTable,
 		EnrollmentsTable,
 		GuardiansTable,
+		IdempotencyKeysTable,
+		LoginLimitsTable,
+		RefreshTokensTable,
 		ResultsTable,
 		StaffTable,
 		StudentsTable,
@@ -781,6 +879,16 @@ func init() {
 	GuardiansTable.Annotation = &entsql.Annotation{
 		Table: "guardians",
 	}
+	IdempotencyKeysTable.Annotation = &entsql.Annotation{
+		Table: "idempotency_keys",
+	}
+	LoginLimitsTable.Annotation = &entsql.Annotation{
+		Table: "login_limits",
+	}
+	RefreshTokensTable.ForeignKeys[0].RefTable = UsersTable
+	RefreshTokensTable.Annotation = &entsql.Annotation{
+		Table: "refresh_tokens",
+	}
 	ResultsTable.ForeignKeys[0].RefTable = AssessmentsTable
 	ResultsTable.ForeignKeys[1].RefTable = StudentsTable
 	ResultsTable.Annotation = &entsql.Annotation{
@@ -824,8 +932,9 @@ func init() {
 		Table: "users",
 	}
 	UsersTable.Annotation.Checks = map[string]string{
-		"users_email": "email = lower(email)",
-		"users_role":  "role IN ('admin', 'staff', 'teacher', 'guardian', 'student')",
+		"users_email":  "email = lower(email)",
+		"users_invite": "(invite_hash IS NULL) = (invite_expires_at IS NULL)",
+		"users_role":   "role IN ('admin', 'staff', 'teacher', 'guardian', 'student')",
 	}
 	WhatsappStudentMappingsTable.ForeignKeys[0].RefTable = StudentsTable
 	WhatsappStudentMappingsTable.Annotation = &entsql.Annotation{

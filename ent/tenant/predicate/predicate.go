@@ -27,6 +27,15 @@ type Enrollment func(*sql.Selector)
 // Guardian is the predicate function for guardian builders.
 type Guardian func(*sql.Selector)
 
+// IdempotencyKey is the predicate function for idempotencykey builders.
+type IdempotencyKey func(*sql.Selector)
+
+// LoginLimit is the predicate function for loginlimit builders.
+type LoginLimit func(*sql.Selector)
+
+// RefreshToken is the predicate function for refreshtoken builders.
+type RefreshToken func(*sql.Selector)
+
 // Result is the predicate function for result builders.
 type Result func(*sql.Selector)
 

@@ -29,6 +29,8 @@ func (User) Fields() []ent.Field {
 		field.Enum("role").Values("admin", "staff", "teacher", "guardian", "student"),
 		field.Bool("is_active").Default(true),
 		field.String("password_hash").Optional().Nillable().Sensitive().Comment("argon2id; none until the invitation is accepted"),
+		field.Bytes("invite_hash").Optional().Nillable().Sensitive().Comment("SHA-256 of the invitation's secret part; none once it is accepted"),
+		field.Time("invite_expires_at").Optional().Nillable(),
 		field.UUID("staff_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("guardian_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("student_id", uuid.UUID{}).Optional().Nillable(),
@@ -42,6 +44,7 @@ func (User) Edges() []ent.Edge {
 		edge.From("staff", Staff.Type).Ref("users").Field("staff_id").Unique(),
 		edge.From("guardian", Guardian.Type).Ref("users").Field("guardian_id").Unique(),
 		edge.From("student", Student.Type).Ref("users").Field("student_id").Unique(),
+		edge.To("refresh_tokens", RefreshToken.Type).Annotations(entsql.OnDelete(entsql.Cascade)),
 	}
 }
 
@@ -60,5 +63,6 @@ func (User) Annotations() []schema.Annotation {
 		entsql.Table("users"),
 		mixin.OneOf("users", "role", "admin", "staff", "teacher", "guardian", "student"),
 		mixin.Check("users_email", "email = lower(email)"),
+		mixin.Check("users_invite", "(invite_hash IS NULL) = (invite_expires_at IS NULL)"),
 	}
 }

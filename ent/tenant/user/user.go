@@ -30,6 +30,10 @@ const (
 	FieldIsActive = "is_active"
 	// FieldPasswordHash holds the string denoting the password_hash field in the database.
 	FieldPasswordHash = "password_hash"
+	// FieldInviteHash holds the string denoting the invite_hash field in the database.
+	FieldInviteHash = "invite_hash"
+	// FieldInviteExpiresAt holds the string denoting the invite_expires_at field in the database.
+	FieldInviteExpiresAt = "invite_expires_at"
 	// FieldStaffID holds the string denoting the staff_id field in the database.
 	FieldStaffID = "staff_id"
 	// FieldGuardianID holds the string denoting the guardian_id field in the database.
@@ -44,6 +48,8 @@ const (
 	EdgeGuardian = "guardian"
 	// EdgeStudent holds the string denoting the student edge name in mutations.
 	EdgeStudent = "student"
+	// EdgeRefreshTokens holds the string denoting the refresh_tokens edge name in mutations.
+	EdgeRefreshTokens = "refresh_tokens"
 	// Table holds the table name of the user in the database.
 	Table = "users"
 	// StaffTable is the table that holds the staff relation/edge.
@@ -67,6 +73,13 @@ const (
 	StudentInverseTable = "students"
 	// StudentColumn is the table column denoting the student relation/edge.
 	StudentColumn = "student_id"
+	// RefreshTokensTable is the table that holds the refresh_tokens relation/edge.
+	RefreshTokensTable = "refresh_tokens"
+	// RefreshTokensInverseTable is the table name for the RefreshToken entity.
+	// It exists in this package in order to avoid circular dependency with the "refreshtoken" package.
+	RefreshTokensInverseTable = "refresh_tokens"
+	// RefreshTokensColumn is the table column denoting the refresh_tokens relation/edge.
+	RefreshTokensColumn = "user_id"
 )
 
 // Columns holds all SQL columns for user fields.
@@ -79,6 +92,8 @@ var Columns = []string{
 	FieldRole,
 	FieldIsActive,
 	FieldPasswordHash,
+	FieldInviteHash,
+	FieldInviteExpiresAt,
 	FieldStaffID,
 	FieldGuardianID,
 	FieldStudentID,
@@ -181,6 +196,11 @@ func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPasswordHash, opts...).ToFunc()
 }
 
+// ByInviteExpiresAt orders the results by the invite_expires_at field.
+func ByInviteExpiresAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInviteExpiresAt, opts...).ToFunc()
+}
+
 // ByStaffID orders the results by the staff_id field.
 func ByStaffID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStaffID, opts...).ToFunc()
@@ -221,6 +241,20 @@ func ByStudentField(field string, opts ...sql.OrderTermOption) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newStudentStep(), sql.OrderByField(field, opts...))
 	}
 }
+
+// ByRefreshTokensCount orders the results by refresh_tokens count.
+func ByRefreshTokensCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newRefreshTokensStep(), opts...)
+	}
+}
+
+// ByRefreshTokens orders the results by refresh_tokens terms.
+func ByRefreshTokens(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRefreshTokensStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newStaffStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -242,6 +276,13 @@ func newStudentStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, StudentTable, StudentColumn),
 	)
 }
+func newRefreshTokensStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(RefreshTokensInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RefreshTokensTable, RefreshTokensColumn),
+	)
+}
 
 // qualified are the columns as a statement names them.
 var qualified = []string{
@@ -253,6 +294,8 @@ var qualified = []string{
 	"\"users\".\"role\"",
 	"\"users\".\"is_active\"",
 	"\"users\".\"password_hash\"",
+	"\"users\".\"invite_hash\"",
+	"\"users\".\"invite_expires_at\"",
 	"\"users\".\"staff_id\"",
 	"\"users\".\"guardian_id\"",
 	"\"users\".\"student_id\"",

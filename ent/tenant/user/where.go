@@ -86,6 +86,16 @@ func PasswordHash(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldPasswordHash, v))
 }
 
+// InviteHash applies equality check predicate on the "invite_hash" field. It's identical to InviteHashEQ.
+func InviteHash(v []byte) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInviteHash, v))
+}
+
+// InviteExpiresAt applies equality check predicate on the "invite_expires_at" field. It's identical to InviteExpiresAtEQ.
+func InviteExpiresAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInviteExpiresAt, v))
+}
+
 // StaffID applies equality check predicate on the "staff_id" field. It's identical to StaffIDEQ.
 func StaffID(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldStaffID, v))
@@ -421,6 +431,106 @@ func PasswordHashContainsFold(v string) predicate.User {
 	return predicate.User(sql.FieldContainsFold(FieldPasswordHash, v))
 }
 
+// InviteHashEQ applies the EQ predicate on the "invite_hash" field.
+func InviteHashEQ(v []byte) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInviteHash, v))
+}
+
+// InviteHashNEQ applies the NEQ predicate on the "invite_hash" field.
+func InviteHashNEQ(v []byte) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldInviteHash, v))
+}
+
+// InviteHashIn applies the In predicate on the "invite_hash" field.
+func InviteHashIn(vs ...[]byte) predicate.User {
+	return predicate.User(sql.FieldIn(FieldInviteHash, vs...))
+}
+
+// InviteHashNotIn applies the NotIn predicate on the "invite_hash" field.
+func InviteHashNotIn(vs ...[]byte) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldInviteHash, vs...))
+}
+
+// InviteHashGT applies the GT predicate on the "invite_hash" field.
+func InviteHashGT(v []byte) predicate.User {
+	return predicate.User(sql.FieldGT(FieldInviteHash, v))
+}
+
+// InviteHashGTE applies the GTE predicate on the "invite_hash" field.
+func InviteHashGTE(v []byte) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldInviteHash, v))
+}
+
+// InviteHashLT applies the LT predicate on the "invite_hash" field.
+func InviteHashLT(v []byte) predicate.User {
+	return predicate.User(sql.FieldLT(FieldInviteHash, v))
+}
+
+// InviteHashLTE applies the LTE predicate on the "invite_hash" field.
+func InviteHashLTE(v []byte) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldInviteHash, v))
+}
+
+// InviteHashIsNil applies the IsNil predicate on the "invite_hash" field.
+func InviteHashIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldInviteHash))
+}
+
+// InviteHashNotNil applies the NotNil predicate on the "invite_hash" field.
+func InviteHashNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldInviteHash))
+}
+
+// InviteExpiresAtEQ applies the EQ predicate on the "invite_expires_at" field.
+func InviteExpiresAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInviteExpiresAt, v))
+}
+
+// InviteExpiresAtNEQ applies the NEQ predicate on the "invite_expires_at" field.
+func InviteExpiresAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldInviteExpiresAt, v))
+}
+
+// InviteExpiresAtIn applies the In predicate on the "invite_expires_at" field.
+func InviteExpiresAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldInviteExpiresAt, vs...))
+}
+
+// InviteExpiresAtNotIn applies the NotIn predicate on the "invite_expires_at" field.
+func InviteExpiresAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldInviteExpiresAt, vs...))
+}
+
+// InviteExpiresAtGT applies the GT predicate on the "invite_expires_at" field.
+func InviteExpiresAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldInviteExpiresAt, v))
+}
+
+// InviteExpiresAtGTE applies the GTE predicate on the "invite_expires_at" field.
+func InviteExpiresAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldInviteExpiresAt, v))
+}
+
+// InviteExpiresAtLT applies the LT predicate on the "invite_expires_at" field.
+func InviteExpiresAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldInviteExpiresAt, v))
+}
+
+// InviteExpiresAtLTE applies the LTE predicate on the "invite_expires_at" field.
+func InviteExpiresAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldInviteExpiresAt, v))
+}
+
+// InviteExpiresAtIsNil applies the IsNil predicate on the "invite_expires_at" field.
+func InviteExpiresAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldInviteExpiresAt))
+}
+
+// InviteExpiresAtNotNil applies the NotNil predicate on the "invite_expires_at" field.
+func InviteExpiresAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldInviteExpiresAt))
+}
+
 // StaffIDEQ applies the EQ predicate on the "staff_id" field.
 func StaffIDEQ(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldStaffID, v))
@@ -622,6 +732,29 @@ func HasStudent() predicate.User {
 func HasStudentWith(preds ...predicate.Student) predicate.User {
 	return predicate.User(func(s *sql.Selector) {
 		step := newStudentStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasRefreshTokens applies the HasEdge predicate on the "refresh_tokens" edge.
+func HasRefreshTokens() predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, RefreshTokensTable, RefreshTokensColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRefreshTokensWith applies the HasEdge predicate on the "refresh_tokens" edge with a given conditions (other predicates).
+func HasRefreshTokensWith(preds ...predicate.RefreshToken) predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := newRefreshTokensStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

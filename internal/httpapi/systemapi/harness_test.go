@@ -51,7 +51,7 @@ func newPlace(t *testing.T) *place {
 func (p *place) serve(t *testing.T, now func() time.Time) string {
 	t.Helper()
 	mux := http.NewServeMux()
-	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: p.tokens, Now: now}, "test")
+	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Desk: &auth.Desk{Tokens: p.tokens, Passwords: auth.NewPasswords()}, Now: now}, "test")
 	handler := wire.Handler(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r)))
@@ -187,7 +187,7 @@ func (p *place) domain(t *testing.T, school, name string) string {
 func (p *place) snapshot(t *testing.T) string {
 	t.Helper()
 	var query strings.Builder
-	for _, table := range []string{"clients", "domains", "school_setups", "whatsapp_contacts", "audit_events"} {
+	for _, table := range []string{"clients", "domains", "school_setups", "whatsapp_contacts", "operators", "audit_events"} {
 		query.WriteString("SELECT '" + table + " ' || r::text AS line FROM " + table + " r UNION ALL ")
 	}
 	query.WriteString(`SELECT concat_ws(' ', 'api_keys', id, name, role, expires_at, revoked_at, updated_at) FROM api_keys

@@ -106,6 +106,13 @@ func TestRoles(t *testing.T) {
 		{"POST", "api-keys/", `{}`, none},
 		{"GET", "api-keys/" + nobody + "/", "", none},
 		{"DELETE", "api-keys/" + nobody + "/", "", none},
+		{"GET", "operators/", "", none},
+		{"POST", "operators/", `{}`, none},
+		{"GET", "operators/" + nobody + "/", "", none},
+		{"PATCH", "operators/" + nobody + "/", `{}`, none},
+		{"DELETE", "operators/" + nobody + "/", "", none},
+		{"POST", "operators/" + nobody + "/password/", `{}`, none},
+		{"GET", "me/", "", read},
 	} {
 		for token, level := range map[string]int{viewer: read, operator: write} {
 			r := p.call(t, test.method, test.path, test.body, "Authorization: Bearer "+token)

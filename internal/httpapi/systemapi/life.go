@@ -66,7 +66,7 @@ func (s Service) registerLife(api huma.API) {
 		if err := s.Platform.Impersonated(ctx, actor(ctx), in.ID, in.Body.Reason); err != nil {
 			return nil, err
 		}
-		token, expires, err := s.Tokens.ForSchool(in.ID, auth.Principal{Name: principal(ctx).Name, Role: auth.RoleAdmin}, Impersonating)
+		token, expires, err := s.Desk.Tokens.ForSchool(in.ID, auth.Principal{Name: principal(ctx).Name, Role: auth.RoleAdmin}, Impersonating)
 		return &struct{ Body Impersonation }{Impersonation{token, expires}}, err
 	})
 }

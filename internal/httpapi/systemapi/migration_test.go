@@ -30,7 +30,7 @@ func TestMigrations(t *testing.T) {
 
 	p.token = p.key(t, auth.RoleViewer)
 	summary := fmt.Sprintf(`"summary":{"version":"%s","current":2,"behind":1,"ahead":1,"failed":1}`, current)
-	p.call(t, "GET", "migrations/", nil).want(t, http.StatusOK, summary, `"next_cursor":null`, `"pending":["`+current+`"]`, `"pending":[]`, `"migrated_at":"2026-01-02T03:04:05Z"`,
+	p.call(t, "GET", "migrations/", nil).want(t, http.StatusOK, summary, `"next_cursor":null`, `"`+current+`"],"state":"behind"`, `"pending":[]`, `"migrated_at":"2026-01-02T03:04:05Z"`,
 		`"ms":17`, `"migrated_at":null`, `"error":"ERROR: no (SQLSTATE 42P07)"`, `"error":null`, `"schema":"school_elm"`)
 	for query, want := range map[string]string{
 		"": "ash current, elm behind, fir ahead, oak failed, yew current", "sort=-code&limit=2": "yew current, oak failed",

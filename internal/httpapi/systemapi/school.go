@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
+	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
 	"github.com/homeroom-sms/homeroom/internal/platform"
@@ -60,6 +61,19 @@ type SchoolCreateInput struct {
 	Isolation   *string             `json:"isolation,omitempty" enum:"schema,database" doc:"schema: among others. database: in one of its own, made on the server of the registered database, or that one itself if it is dedicated. Default: schema."`
 	Database    *string             `json:"database,omitempty" minLength:"1" maxLength:"63" example:"primary" doc:"A registered database. Default: primary."`
 	ContactedBy *string             `json:"contacted_by,omitempty" minLength:"1" maxLength:"200" doc:"Who of the platform is in touch with the school."`
+	Admin       *AdminInput         `json:"admin,omitempty" doc:"The school's first admin, to be invited."`
+}
+
+// AdminInput is a school's first admin.
+type AdminInput struct {
+	Email    string `json:"email" minLength:"3" maxLength:"254" example:"head@greenwood.example.org"`
+	FullName string `json:"full_name" minLength:"1" maxLength:"200" example:"Grace Okafor"`
+}
+
+// NewSchool is a school just made, with the invitation of its first admin.
+type NewSchool struct {
+	School
+	AdminInvite *string `json:"admin_invite,omitempty" example:"hri_0192f0c1..." doc:"For /auth/accept-invite/ on the school's host, once and within 7 days. It is shown this once, and only if an admin was named."`
 }
 
 // SchoolInput is what of a school may be changed.
@@ -140,17 +154,7 @@ func (s Service) registerSchools(api huma.API) {
 		})
 	create := operation("create-school", http.MethodPost, "/schools/", "Schools", "Create a school", writers)
 	create.Description = "Makes the school, its domains and its schema with all tables. The answer means that it is ready to serve; after an error nothing is left of it."
-	huma.Register(api, create, func(ctx context.Context, in *struct{ Body SchoolCreateInput }) (*wire.Created[School], error) {
-		b := in.Body
-		row, err := s.Platform.Create(ctx, actor(ctx), platform.NewSchool{
-			Name: b.Name, Code: b.Code, SchemaName: value(b.SchemaName), Domains: newDomains(b.Domains),
-			Isolation: value(b.Isolation), Database: value(b.Database), ContactedBy: b.ContactedBy,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return wire.NewCreated(SchoolOf(row), row.UpdatedAt, root+"/schools/"+row.ID.String()+"/"), nil
-	})
+	huma.Register(api, create, s.createSchool)
 	huma.Register(api, operation("get-school", http.MethodGet, "/schools/{id}/", "Schools", "Get a school", readers),
 		func(ctx context.Context, in *SchoolPath) (*wire.Item[School], error) {
 			return schoolItem(s.Platform.School(ctx, in.ID))
@@ -177,6 +181,27 @@ func (s Service) registerSchools(api huma.API) {
 				return changed, err
 			})
 		})
+}
+
+func (s Service) createSchool(ctx context.Context, in *struct{ Body SchoolCreateInput }) (*wire.Created[NewSchool], error) {
+	b := in.Body
+	var admin *auth.Invitation
+	var token *string
+	if b.Admin != nil {
+		made, err := auth.NewInvitation("body.admin", b.Admin.Email, b.Admin.FullName, auth.RoleAdmin)
+		if err != nil {
+			return nil, err
+		}
+		admin, token = &made, &made.Token
+	}
+	row, err := s.Platform.Create(ctx, actor(ctx), platform.NewSchool{
+		Name: b.Name, Code: b.Code, SchemaName: value(b.SchemaName), Domains: newDomains(b.Domains),
+		Isolation: value(b.Isolation), Database: value(b.Database), ContactedBy: b.ContactedBy, Admin: admin,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return wire.NewCreated(NewSchool{SchoolOf(row), token}, row.UpdatedAt, root+"/schools/"+row.ID.String()+"/"), nil
 }
 
 // SchoolTarget names a school that is to be changed.

@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 )
@@ -23,8 +26,9 @@ const root = "/api/v1/system"
 // Service is what the API works with. Only the document is wanted of a zero one.
 type Service struct {
 	Platform *platform.Platform
-	Public   *publicdb.Client // where API keys are looked up
-	Tokens   *auth.Tokens
+	Public   *publicdb.Client // where API keys and operators are looked up
+	Desk     *auth.Desk
+	Provider *auth.Provider // whose tokens operators may use too; nil for none
 	Now      func() time.Time
 }
 
@@ -32,7 +36,8 @@ type Service struct {
 func New(mux *http.ServeMux, s Service, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title:       "homeroom system API",
-		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nAuthorize with an API key: `Authorization: Bearer hr_...`. The roles that may use an operation are in its `x-roles`.",
+		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nPrograms come with an API key, people with an access token from /auth/login/. The roles that may use an operation are in its `x-roles`.",
+		Authorize:   "An API key (`hr_...`), an access token from /auth/login/, or, where an identity provider is set up, a token of that provider for an active operator's verified e-mail address.",
 		Version:     version,
 		Tags: []*huma.Tag{
 			{Name: "Schools", Description: "A school each: its row, its schema, its life."},
@@ -41,9 +46,12 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
 			{Name: "Migrations", Description: "Where the schools stand with the changes of their tables."},
-			{Name: "API keys", Description: "Who may use this API."},
+			{Name: "Authentication", Description: "Logging in with a password, and staying logged in."},
+			{Name: "Operators", Description: "The people who may use this API."},
+			{Name: "API keys", Description: "The programs that may use this API."},
 		},
-	}, s.authenticate)
+	}, s.authenticate, s.once)
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
 	s.registerSchools(api)
 	s.registerLife(api)
 	s.registerDomains(api)
@@ -51,6 +59,8 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerContacts(api)
 	s.registerDatabases(api)
 	s.registerMigrations(api)
+	s.registerAuth(api)
+	s.registerOperators(api)
 	s.registerKeys(api)
 	return api
 }
@@ -80,10 +90,20 @@ func operation(id, method, path, tag, summary string, roles []string) huma.Opera
 	return op
 }
 
+// once keeps the answers to requests with an Idempotency-Key in the public schema.
+func (s Service) once(ctx huma.Context, next func(huma.Context)) {
+	guard := idempotency.Guard{DB: s.Public, Principal: principal(ctx.Context()).Name, Tokens: s.Desk.Tokens}
+	guard.Middleware(ctx, next)
+}
+
 type principalKey struct{}
 
 func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if wire.IsPublic(ctx.Operation()) {
+		if err := ratelimit.Stranger(ctx.Context()); err != nil {
+			wire.Fail(ctx, err)
+			return
+		}
 		next(ctx)
 		return
 	}
@@ -91,9 +111,13 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
 	}
-	principal, err := auth.ByKey(ctx.Context(), s.Public, strings.TrimSpace(token), s.Now())
+	gate := auth.Gate{Public: s.Public, Tokens: s.Desk.Tokens, Provider: s.Provider, Now: s.Now}
+	principal, err := gate.ByBearer(ctx.Context(), strings.TrimSpace(token))
+	if err == nil {
+		err = ratelimit.Principal(ctx.Context(), uuid.Nil, principal.Name)
+	}
 	if err != nil {
-		wire.Fail(ctx, err)
+		wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 		return
 	}
 	roles, _ := ctx.Operation().Extensions[rolesKey].([]string)
@@ -104,17 +128,9 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, principalKey{}, principal))
 }
 
-type addressKey struct{}
-
-// WithAddress returns ctx with the client's IP address, for the audit.
-func WithAddress(ctx context.Context, address string) context.Context {
-	return context.WithValue(ctx, addressKey{}, address)
-}
-
 // actor is who asks, as the audit names them.
 func actor(ctx context.Context) platform.Actor {
-	address, _ := ctx.Value(addressKey{}).(string)
-	return platform.Actor{Name: principal(ctx).Name, RequestID: wire.RequestID(ctx), Address: address}
+	return platform.Actor{Name: principal(ctx).Name, RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)}
 }
 
 func principal(ctx context.Context) auth.Principal {

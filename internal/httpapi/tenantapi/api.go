@@ -17,6 +17,9 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/idempotency"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/signin"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -25,16 +28,19 @@ const root = "/api/v1/"
 
 const description = `The records of one school, on that school's own host.
 
-Send ` + "`Authorization: Bearer <token>`" + ` with a token of this very school; each operation says which roles may use it.
+Send ` + "`Authorization: Bearer <token>`" + ` with an access token of this very school, from /auth/login/; each operation says which roles may use it.
 A single resource has an ETag: send it back as If-Match to change only what you have seen. Lists go on with
 ` + "`next_cursor`" + `, in a stable order.`
 
 // New registers the API with mux. Requests must come with the school in their context, see [WithTenant].
-// Without tokens the API is good for its document alone.
-func New(mux *http.ServeMux, tokens *auth.Tokens, version string) huma.API {
+// Without a desk the API is good for its document alone.
+func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title: "homeroom tenant API", Description: description, Version: version, Tags: tags(),
-	}, authenticate(tokens))
+		Authorize: "An access token of this very school, from /auth/login/ on its host.",
+	}, authenticate(desk), once(desk))
+	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
+	registerAuth(api, desk)
 	registerSchool(api)
 	academicYears().register(api)
 	terms().register(api)
@@ -49,6 +55,7 @@ func New(mux *http.ServeMux, tokens *auth.Tokens, version string) huma.API {
 
 func tags() []*huma.Tag {
 	return []*huma.Tag{
+		{Name: signin.Tag, Description: "Logging in with a password, and staying logged in."},
 		{Name: "School", Description: "The school itself."},
 		{Name: "Academic years", Description: "A school's years, such as 2026-2027."},
 		{Name: "Terms", Description: "The parts of an academic year in which classes are held."},
@@ -86,6 +93,7 @@ const rolesKey = "x-roles"
 var (
 	readers = []string{auth.RoleAdmin, auth.RoleStaff, auth.RoleTeacher}
 	writers = []string{auth.RoleAdmin, auth.RoleStaff}
+	anyone  = []string{auth.RoleAdmin, auth.RoleStaff, auth.RoleTeacher, auth.RoleGuardian, auth.RoleStudent}
 )
 
 // allow lets the given roles, and nobody else, use an operation.
@@ -96,35 +104,55 @@ func allow(op huma.Operation, roles []string) huma.Operation {
 }
 
 // authenticate lets a request pass whose token is of this school and of a role that the operation takes.
-func authenticate(tokens *auth.Tokens) func(huma.Context, func(huma.Context)) {
+func authenticate(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		tenant := tenantOf(ctx.Context())
-		if tenant == nil || tokens == nil {
+		if tenant == nil || desk == nil {
 			wire.Fail(ctx, fault.Of(errors.New("a request of the tenant API without a school, or nothing to check tokens with")))
 			return
 		}
-		if err := authorise(tokens, tenant, ctx.Operation(), ctx.Header("Authorization")); err != nil {
-			wire.Fail(ctx, err)
+		principal, err := authorise(ctx.Context(), desk.Tokens, tenant, ctx.Operation(), ctx.Header("Authorization"))
+		if err != nil {
+			wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 			return
 		}
-		next(ctx)
+		next(huma.WithValue(ctx, principalKey{}, principal))
 	}
 }
 
-func authorise(tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) error {
+type principalKey struct{}
+
+// principalOf returns who is asking.
+func principalOf(ctx context.Context) auth.Principal {
+	p, _ := ctx.Value(principalKey{}).(auth.Principal)
+	return p
+}
+
+// once keeps the answers to requests with an Idempotency-Key in the school's own schema.
+func once(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		guard := idempotency.Guard{DB: tenantOf(ctx.Context()).DB, Principal: principalOf(ctx.Context()).Name, Tokens: desk.Tokens}
+		guard.Middleware(ctx, next)
+	}
+}
+
+func authorise(ctx context.Context, tokens *auth.Tokens, tenant *tenancy.Tenant, op *huma.Operation, authorization string) (auth.Principal, error) {
 	if wire.IsPublic(op) {
-		return nil
+		return auth.Principal{}, ratelimit.Stranger(ctx)
 	}
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return fault.New(fault.Unauthenticated, "A token of this school is needed.")
+		return auth.Principal{}, fault.New(fault.Unauthenticated, "A token of this school is needed.")
 	}
 	principal, err := tokens.BySchoolToken(tenant.ID, strings.TrimSpace(token))
 	if err != nil {
-		return err
+		return auth.Principal{}, err
+	}
+	if err := ratelimit.Principal(ctx, tenant.ID, principal.Name); err != nil {
+		return auth.Principal{}, err
 	}
 	if roles, _ := op.Extensions[rolesKey].([]string); !slices.Contains(roles, principal.Role) {
-		return fault.New(fault.Forbidden, "Your role does not allow this.")
+		return auth.Principal{}, fault.New(fault.Forbidden, "Your role does not allow this.")
 	}
-	return nil
+	return principal, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/tenantapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 )
 
 func TestTokens(t *testing.T) {
@@ -89,7 +90,7 @@ func TestDocument(t *testing.T) {
 	for _, tag := range document.Tags {
 		tags[tag.Name] = true
 	}
-	count := 0
+	count, public := 0, []string{}
 	for path, item := range document.Paths {
 		if !strings.HasSuffix(path, "/") {
 			t.Errorf("%s does not end in a slash", path)
@@ -99,6 +100,10 @@ func TestDocument(t *testing.T) {
 				continue
 			}
 			count++
+			if wire.IsPublic(op) {
+				public = append(public, op.OperationID)
+				continue
+			}
 			roles, _ := op.Extensions["x-roles"].([]string)
 			if op.OperationID == "" || op.Summary == "" || len(op.Tags) != 1 || !tags[op.Tags[0]] || len(roles) == 0 {
 				t.Errorf("%s %s is not whole: %+v", op.Method, path, op)
@@ -108,8 +113,12 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	if count != 8*6+1 {
+	if count != 8*6+1+5 {
 		t.Errorf("%d operations", count)
+	}
+	slices.Sort(public)
+	if want := []string{"accept-invite", "login", "logout", "refresh-tokens"}; !slices.Equal(public, want) {
+		t.Errorf("open to anyone: %v", public)
 	}
 	for name, schema := range document.Components.Schemas.Map() {
 		if strings.HasPrefix(name, "Problem") || strings.HasSuffix(name, "Page") {

@@ -40,7 +40,7 @@ func places(t *testing.T) (a, b *place) {
 	tokens, err := auth.NewTokens(bytes.Repeat([]byte{7}, 32), time.Now)
 	must(t, err)
 	mux := http.NewServeMux()
-	tenantapi.New(mux, tokens, "test")
+	tenantapi.New(mux, &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, "test")
 	serve := func(schema, name string) *place {
 		_, err := registry.Public().ExecContext(t.Context(), testkit.Tenant(t).CreateScript(schema))
 		must(t, err)

@@ -30,6 +30,7 @@ const (
 type Document struct {
 	Title       string
 	Description string // CommonMark
+	Authorize   string // what goes into Authorization: Bearer; CommonMark
 	Version     string
 	Tags        []*huma.Tag // in the order in which a reader should meet them
 }
@@ -51,7 +52,7 @@ func NewAPI(mux *http.ServeMux, doc Document, middlewares ...func(huma.Context, 
 			Components: &huma.Components{
 				Schemas:         registry,
 				Responses:       map[string]*huma.Response{"Problem": problemResponse(registry)},
-				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: bearer}},
+				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: bearer, Description: doc.Authorize}},
 			},
 			Security:       []map[string][]string{{bearer: {}}},
 			OnAddOperation: []huma.AddOpFunc{document},

@@ -22,7 +22,11 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/fault"
 )
 
-const defaultMaxBody = 1 << 20
+const (
+	defaultMaxBody = 1 << 20
+	// mostTime is how long an operation may take. It must end while the server still writes answers.
+	mostTime = time.Minute
+)
 
 type urlKey struct{}
 
@@ -30,7 +34,9 @@ type urlKey struct{}
 // those after it a context that reads bodies strictly and answers conditional requests.
 func receive(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
-	x := &exchange{humaContext: ctx, r: r, w: w, ctx: context.WithValue(ctx.Context(), urlKey{}, r.URL)}
+	limited, cancel := context.WithTimeout(context.WithValue(ctx.Context(), urlKey{}, r.URL), mostTime)
+	defer cancel()
+	x := &exchange{humaContext: ctx, r: r, w: w, ctx: limited}
 	err := checkAccept(ctx.Operation(), strings.Join(r.Header.Values("Accept"), ","))
 	if err == nil {
 		err = checkParameters(ctx, r.URL.RawQuery)
@@ -213,8 +219,12 @@ func formError(ctx huma.Context) error {
 // outlives the body cancels the context of handlers that take longer, since net/http goes on reading to
 // learn of a client that leaves. After a failure it has to stay: net/http then reads what is left over.
 func (x *exchange) limitBody() (lift func()) {
-	if limit := cmp.Or(x.Operation().MaxBodyBytes, defaultMaxBody); limit > 0 {
-		x.r.Body = http.MaxBytesReader(x.w, x.r.Body, limit)
+	limit := cmp.Or(x.Operation().MaxBodyBytes, defaultMaxBody)
+	switch {
+	case limit > 0 && x.r.ContentLength > limit: // refused before a byte of it is read
+		x.r.Body = io.NopCloser(failing{&http.MaxBytesError{Limit: limit}})
+	case limit > 0:
+		x.r.Body = http.MaxBytesReader(bottom(x.w), x.r.Body, limit)
 	}
 	var deadline time.Time
 	timeout := x.Operation().BodyReadTimeout
@@ -225,6 +235,17 @@ func (x *exchange) limitBody() (lift func()) {
 	}
 	_ = x.humaContext.SetReadDeadline(deadline) // not every connection knows deadlines
 	return func() { _ = x.humaContext.SetReadDeadline(time.Time{}) }
+}
+
+// bottom is net/http's own writer: told that a body is too large, it answers without waiting for the rest.
+func bottom(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
 }
 
 // SetReadDeadline does nothing: huma sets a deadline that it never lifts. See limitBody.

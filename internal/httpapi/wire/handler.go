@@ -25,7 +25,7 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 // request's Pattern is set on the way back, for logs.
 func Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isClean(r.URL.EscapedPath()) {
+		if !isClean(r.URL.EscapedPath()) || strings.HasSuffix(r.URL.Path, "//") { // ServeMux takes a %2f at the end for none
 			WriteProblem(w, r, fault.New(fault.NotFound, "There is nothing at this path."))
 			return
 		}
@@ -47,7 +47,7 @@ func Handler(mux *http.ServeMux) http.Handler {
 // isClean reports whether ServeMux would leave the path as it is.
 func isClean(p string) bool {
 	cleaned := path.Clean(p)
-	return strings.HasPrefix(p, "/") && (p == cleaned || strings.TrimSuffix(p, "/") == cleaned)
+	return strings.HasPrefix(p, "/") && (p == cleaned || cleaned != "/" && p == cleaned+"/")
 }
 
 func withSlash(r *http.Request) *http.Request {

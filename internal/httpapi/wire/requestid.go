@@ -23,6 +23,7 @@ var (
 	nosniff    = []string{"nosniff"}
 	noStore    = []string{"no-store"}
 	noReferrer = []string{"no-referrer"}
+	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
 // Begin gives a request an id, the client's X-Request-Id where that is sane (it ends up in logs) and a
@@ -38,5 +39,6 @@ func Begin(w http.ResponseWriter, r *http.Request) context.Context {
 	header["X-Content-Type-Options"] = nosniff
 	header["Cache-Control"] = noStore
 	header["Referrer-Policy"] = noReferrer
+	header["Content-Security-Policy"] = noContent
 	return context.WithValue(r.Context(), requestIDKey{}, id)
 }

@@ -1,0 +1,106 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestOddTargets holds that no way of writing a path leads anywhere but to its own place, or by a redirect
+// away from here.
+func TestOddTargets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address := w.serve(t)
+	const system = "/api/v1/system/schools/"
+	for target, want := range map[string]string{
+		"//": "not-found", "///": "not-found", "//evil.test": "not-found", "//evil.test/": "not-found", "//evil.test/..": "not-found", "/\\evil.test": "not-found", "/%5cevil.test": "not-found",
+		"/%2f": "not-found", "/%2F": "not-found", "/%2f%2fevil.test/": "not-found", "/docs/%2f": "not-found", "/docs%2f": "not-found", "/docs//": "not-found",
+		"/.": "not-found", "/./": "not-found", "/..": "not-found", "/../": "not-found", "/%2e": "not-found", "/%2e%2e/": "not-found", "/%252e%252e/": "not-found",
+		"/api/v1//students/": "not-found", "/api/v1/students//": "not-found", "/api/v1/./students/": "not-found", "/api/v1/students/.": "not-found", "/api/v1/students/..": "not-found",
+		"/docs/../api/v1/students/": "not-found", "/docs/%2e%2e/openapi.json": "not-found", "/api/v1/%2e%2e/v1/students/": "not-found", "/api/v1%2fstudents/": "not-found",
+		"/API/V1/STUDENTS/": "not-found", "/api/v1/students./": "not-found", "/api/v1/students;x=1/": "not-found", "/api/v1/students%00/": "not-found", "/%00": "not-found", "/api/v1/students%20/": "not-found",
+		"/openapi.json/": "not-found", "/healthz/": "not-found", "//healthz": "not-found", "/healthz;x": "not-found", "/..;/healthz": "not-found",
+		system: "not-found", "/api/v1/%73ystem/schools/": "not-found", "/api/v1/students/../system/schools/": "not-found", "/api/v1/students/..%2fsystem/schools/": "not-found", "/api/v1/students/..;/": "unauthenticated",
+		// The host within the target is the one that counts (RFC 9112 §3.2.2).
+		"http://oak.test" + system: "not-found", "http://oak.test//": "not-found", "http://localhost" + system: "unauthenticated", "http://evil.test/": "unknown-host",
+		"http://evil.test//": "unknown-host", "http://user@localhost" + system: "unauthenticated",
+		"*": "not-found",
+		// These net/http refuses by itself.
+		"/api/v1/students/%": "", "/%zz": "", "evil": "", "/a b": "",
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			got, err := talk(t.Context(), address, method+" "+target+" HTTP/1.1\r\nHost: oak.test\r\nConnection: close\r\n\r\n", false)
+			status := map[string]int{"": 400, "not-found": 404, "unknown-host": 404, "unauthenticated": 401}[want]
+			if err != nil || got.StatusCode != status || method != "HEAD" && got.code() != want || got.Header.Get("Location") != "" ||
+				status != 400 && got.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%s %s: %d %s %v %v", method, target, got.StatusCode, got.body, got.Header, err)
+			}
+		}
+	}
+}
+
+// TestOddHeads holds that a request has one host, said once, and that whoever is no trusted proxy speaks
+// for itself alone.
+func TestOddHeads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address := w.serve(t)
+	for head, want := range map[string]string{
+		"Host: oak.test":     "unauthenticated",
+		"Host: OAK.Test.:99": "unauthenticated",
+		"Host: oak.test\r\nX-Forwarded-Host: evil.test": "unauthenticated",
+		"Host: evil.test\r\nX-Forwarded-Host: oak.test": "unknown-host",
+		"Host: evil.test\r\nX-Host: oak.test\r\nForwarded: host=oak.test\r\nX-Original-URL: /healthz\r\nX-Rewrite-URL: /healthz": "unknown-host",
+		"Host: oak.test\r\nX-HTTP-Method-Override: DELETE":                                                                       "unauthenticated",
+		"Host: oak.test,localhost": "unknown-host",
+		"Host: %6fak.test":         "unknown-host",
+		"Host: oak.test:x":         "unknown-host",
+		"Host: ":                   "unknown-host",
+		// These net/http refuses by itself.
+		"Host: oak.test\r\nHost: oak.test":       "",
+		"Host: oak.test\r\nHost: localhost":      "",
+		"Host: oak.test@localhost":               "",
+		"Host: localhost/oak.test":               "",
+		"Host: oak\x00.test":                     "",
+		"X-No-Host: x":                           "",
+		"Host: oak.test\r\nX: a\nb":              "",
+		"Host: oak.test\r\nX: a\rb":              "",
+		"Host: oak.test\r\n folded":              "",
+		"Host: oak.test\r\nX : y":                "",
+		"Host: oak.test\r\nTransfer-Encoding: x": "",
+		"Host: oak.test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked": "",
+	} {
+		got, err := talk(t.Context(), address, "GET /api/v1/students/ HTTP/1.1\r\n"+head+"\r\nConnection: close\r\n\r\n", false)
+		if err != nil || got.code() != want || want == "" && got.StatusCode/100 != 4 && got.StatusCode != http.StatusNotImplemented || got.Header.Get("Location") != "" {
+			t.Errorf("%q: %d %s %v", head, got.StatusCode, got.body, err)
+		}
+	}
+}
+
+// TestLogLinesCannotBeMade holds that a request leaves one line, whatever it says.
+func TestLogLinesCannotBeMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const forged = "x\r\n{\"level\":\"info\",\"message\":\"forged\"}\u2028\x1b[2K"
+	hosts := []string{"oak.test", "localhost", "evil.test", forged}
+	n := 0
+	for _, host := range hosts {
+		for _, path := range []string{"/%0a%0d{%22message%22:%22forged%22}", "/api/v1/students/%0aforged/", "/?a=%0aforged"} {
+			w.ask("GET", host, path, "X-Request-Id", forged, "User-Agent", forged, "Referer", forged, "X-Forwarded-For", forged)
+			w.ask("GET", "x", path, "from", "10.1.2.3", "X-Forwarded-Host", host+forged, "X-Forwarded-For", forged)
+			n += 2
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(w.log.String(), "\n"), "\n")
+	if len(lines) != n {
+		t.Errorf("%d lines of %d requests", len(lines), n)
+	}
+	for _, line := range lines {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["message"] != "request" || strings.ContainsAny(line, "\r\x1b") {
+			t.Errorf("%v: %q", err, line)
+		}
+	}
+}
