@@ -15,7 +15,7 @@ import (
 
 // Database is a registered PostgreSQL database.
 type Database struct {
-	ID          uuid.UUID `json:"id"`
+	ID          uuid.UUID `json:"id" format:"uuid"`
 	Name        string    `json:"name" example:"north"`
 	URL         string    `json:"url" example:"postgres://homeroom@db-north:5432/schools" doc:"Without a password."`
 	PasswordRef *string   `json:"password_ref" example:"env:HOMEROOM_DB_PASSWORD_NORTH" doc:"Where the password is: env:NAME or file:PATH."`

@@ -16,7 +16,7 @@ import (
 
 // School is a school of the platform.
 type School struct {
-	ID            uuid.UUID      `json:"id"`
+	ID            uuid.UUID      `json:"id" format:"uuid"`
 	Name          string         `json:"name" example:"Greenwood High School"`
 	Code          string         `json:"code" example:"greenwood"`
 	SchemaName    string         `json:"schema_name" example:"school_greenwood" doc:"The PostgreSQL schema that holds the school's records."`
@@ -33,7 +33,7 @@ type School struct {
 
 // SchoolDomain is a domain within its school.
 type SchoolDomain struct {
-	ID        uuid.UUID `json:"id"`
+	ID        uuid.UUID `json:"id" format:"uuid"`
 	Domain    string    `json:"domain" example:"greenwood.schools.example.org"`
 	IsPrimary bool      `json:"is_primary"`
 }
@@ -91,7 +91,7 @@ func schoolIn(s *publicdb.School) SchoolInput {
 
 // SchoolPath names a school. huma reads embedded structs only if they are exported.
 type SchoolPath struct {
-	ID uuid.UUID `path:"id" doc:"The school's id."`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The school's id."`
 }
 
 // SchoolListInput is how schools may be listed.

@@ -50,6 +50,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerContacts(api)
 	s.registerDatabases(api)
 	s.registerKeys(api)
+	wire.Complete(api)
 	return api
 }
 

@@ -44,6 +44,7 @@ func New(mux *http.ServeMux, tokens *auth.Tokens, version string) huma.API {
 	guardians().register(api)
 	staffMembers().register(api)
 	enrollments().register(api)
+	wire.Complete(api)
 	return api
 }
 
