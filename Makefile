@@ -11,6 +11,7 @@ NAME     ?=
 FUZZTIME ?= 10s
 BENCH    ?= .
 DURATION ?= 5m
+BASE     ?=
 
 MODULE  = github.com/homeroom-sms/homeroom
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -22,6 +23,9 @@ GENERATED = ent/public ent/tenant atlas openapi
 # The linters' module is not the program's: their hundreds of dependencies stay out of go.mod. Go keeps the
 # built linter in its cache, so only the first run waits for it.
 TOOL = go tool -modfile=.tools/go.mod
+
+# The programs that read OpenAPI documents are in a module of their own too.
+OPENAPI_TOOL = go tool -modfile=.tools/openapi.mod
 
 # The packages with tests: a line for each generated one that has none would bury the others.
 TESTED = go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)
@@ -88,6 +92,21 @@ check-fresh: generate ## fail if generate changes anything that is committed
 	@git diff --exit-code -- $(GENERATED)
 	@stale=$$(git status --porcelain -- $(GENERATED)) && if [ -n "$$stale" ]; then \
 		echo "$$stale"; echo 'Generated, but not committed: run make generate and commit what it writes.'; exit 1; fi
+
+# Without BASE: where this branch left main, and on main the commit before.
+.PHONY: check-breaking
+check-breaking: ## what would break the clients of earlier documents (BASE=v1.2)
+	@base='$(BASE)'; [ -n "$$base" ] || base=$$(git merge-base HEAD origin/main 2>/dev/null) || base=HEAD; \
+	[ "$$(git rev-parse "$$base")" != "$$(git rev-parse HEAD)" ] || base=HEAD~1; \
+	for api in system tenant; do \
+		document=openapi/$$api.yaml; \
+		if git cat-file -e "$$base:$$document" 2>/dev/null; then \
+			echo "$$document, against $$(git rev-parse --short "$$base"):"; \
+			$(OPENAPI_TOOL) oasdiff breaking --color never "$$base:$$document" $$document || exit 1; \
+		else \
+			echo "Skipped: $$document has no earlier version to compare with."; \
+		fi; \
+	done
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s) each (PKG=./internal/tenancy)
