@@ -59,7 +59,7 @@ func (s Service) registerContacts(api huma.API) {
 	huma.Register(api, operation("list-whatsapp-contacts", http.MethodGet, all, tag, "List WhatsApp contacts", readers),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
-			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"- before the name: descending."`
+			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"With - before the name: descending."`
 			SchoolID uuid.UUID `query:"school_id" format:"uuid"`
 			Phone    string    `query:"phone" maxLength:"40" doc:"This number alone, in E.164."`
 			Search   string    `query:"search" maxLength:"200" doc:"In phone and name."`

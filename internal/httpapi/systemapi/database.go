@@ -72,7 +72,7 @@ func (s Service) registerDatabases(api huma.API) {
 	huma.Register(api, operation("list-databases", http.MethodGet, all, tag, "List registered databases", readers),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
-			Sort string `query:"sort" enum:"name,-name,created_at,-created_at" default:"name" doc:"- before the name: descending."`
+			Sort string `query:"sort" enum:"name,-name,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
 		},
 		) (*wire.PageOutput[Database], error) {
 			rows, next, err := s.Platform.Databases(ctx, page(in.PageInput, in.Sort))

@@ -80,7 +80,7 @@ type DomainTarget struct {
 // DomainListInput is how domains may be listed.
 type DomainListInput struct {
 	wire.PageInput
-	Sort string `query:"sort" enum:"domain,-domain,created_at,-created_at" default:"domain" doc:"- before the name: descending."`
+	Sort string `query:"sort" enum:"domain,-domain,created_at,-created_at" default:"domain" doc:"With - before the name: descending."`
 }
 
 func domainItem(row *publicdb.Domain, err error) (*wire.Item[Domain], error) {

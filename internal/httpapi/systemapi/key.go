@@ -53,7 +53,7 @@ func (s Service) registerKeys(api huma.API) {
 	huma.Register(api, operation("list-api-keys", http.MethodGet, all, tag, "List API keys", owners),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
-			Sort string `query:"sort" enum:"created_at,-created_at,name,-name" default:"created_at" doc:"- before the name: descending."`
+			Sort string `query:"sort" enum:"created_at,-created_at,name,-name" default:"created_at" doc:"With - before the name: descending."`
 		},
 		) (*wire.PageOutput[APIKey], error) {
 			rows, next, err := s.Platform.Keys(ctx, page(in.PageInput, in.Sort))

@@ -97,7 +97,7 @@ type SchoolPath struct {
 // SchoolListInput is how schools may be listed.
 type SchoolListInput struct {
 	wire.PageInput
-	Sort          string       `query:"sort" enum:"name,-name,code,-code,created_at,-created_at" default:"name" doc:"- before the name: descending."`
+	Sort          string       `query:"sort" enum:"name,-name,code,-code,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
 	Search        string       `query:"search" maxLength:"200" doc:"In name, code and domains."`
 	IsActive      optionalBool `query:"is_active"`
 	SetupProgress string       `query:"setup_progress" enum:"not_started,in_progress,completed"`

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -75,6 +76,9 @@ func document(o *huma.OpenAPI, op *huma.Operation) {
 	for _, response := range op.Responses {
 		if body := response.Content[jsonType]; body != nil {
 			walk(o.Components.Schemas, body.Schema, map[*huma.Schema]bool{}, enumHoldsNull)
+		}
+		for _, header := range response.Headers { // where readers look for it, and huma leaves nothing
+			header.Description, header.Schema.Description = cmp.Or(header.Description, header.Schema.Description), ""
 		}
 	}
 	ok := op.Responses["200"]

@@ -57,6 +57,7 @@ func TestDocument(t *testing.T) {
 		`"date"`:                                       {"components", "schemas", "Student", "properties", "born", "format"},
 		`false`:                                        {"components", "schemas", "StudentPatch", "additionalProperties"},
 		`"http"`:                                       {"components", "securitySchemes", "bearer", "type"},
+		`"The path of the new resource."`:              {"paths", "/api/students/", "post", "responses", "201", "headers", "Location", "description"},
 		`"Apache-2.0"`:                                 {"info", "license", "identifier"},
 		`"A date from 1900-01-01 to 2200-12-31."`:      {"components", "schemas", "Student", "properties", "born", "description"},
 	} {

@@ -950,7 +950,7 @@ type ListApiKeysParams struct {
 	// Cursor Where to go on: next_cursor of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Sort - before the name: descending.
+	// Sort With - before the name: descending.
 	Sort *ListApiKeysParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
@@ -971,7 +971,7 @@ type ListDatabasesParams struct {
 	// Cursor Where to go on: next_cursor of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Sort - before the name: descending.
+	// Sort With - before the name: descending.
 	Sort *ListDatabasesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
@@ -1004,7 +1004,7 @@ type ListDomainsParams struct {
 	// Cursor Where to go on: next_cursor of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Sort - before the name: descending.
+	// Sort With - before the name: descending.
 	Sort *ListDomainsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Domain This hostname alone, in any form that leads to it.
@@ -1022,7 +1022,7 @@ type ListSchoolsParams struct {
 	// Cursor Where to go on: next_cursor of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Sort - before the name: descending.
+	// Sort With - before the name: descending.
 	Sort *ListSchoolsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Search In name, code and domains.
@@ -1080,7 +1080,7 @@ type ListSchoolDomainsParams struct {
 	// Cursor Where to go on: next_cursor of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Sort - before the name: descending.
+	// Sort With - before the name: descending.
 	Sort *ListSchoolDomainsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
@@ -1131,7 +1131,7 @@ type ListWhatsappContactsParams struct {
 	// Cursor Where to go on: next_cursor of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Sort - before the name: descending.
+	// Sort With - before the name: descending.
 	Sort     *ListWhatsappContactsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 	SchoolId *openapi_types.UUID             `form:"school_id,omitempty" json:"school_id,omitempty"`
 

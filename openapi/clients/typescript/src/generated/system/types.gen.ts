@@ -446,7 +446,7 @@ export type ListApiKeysData = {
          */
         cursor?: string;
         /**
-         * - before the name: descending.
+         * With - before the name: descending.
          */
         sort?: 'created_at' | '-created_at' | 'name' | '-name';
     };
@@ -569,7 +569,7 @@ export type ListDatabasesData = {
          */
         cursor?: string;
         /**
-         * - before the name: descending.
+         * With - before the name: descending.
          */
         sort?: 'name' | '-name' | 'created_at' | '-created_at';
     };
@@ -740,7 +740,7 @@ export type ListDomainsData = {
          */
         cursor?: string;
         /**
-         * - before the name: descending.
+         * With - before the name: descending.
          */
         sort?: 'domain' | '-domain' | 'created_at' | '-created_at';
         /**
@@ -782,7 +782,7 @@ export type ListSchoolsData = {
          */
         cursor?: string;
         /**
-         * - before the name: descending.
+         * With - before the name: descending.
          */
         sort?: 'name' | '-name' | 'code' | '-code' | 'created_at' | '-created_at';
         /**
@@ -1006,7 +1006,7 @@ export type ListSchoolDomainsData = {
          */
         cursor?: string;
         /**
-         * - before the name: descending.
+         * With - before the name: descending.
          */
         sort?: 'domain' | '-domain' | 'created_at' | '-created_at';
     };
@@ -1383,7 +1383,7 @@ export type ListWhatsappContactsData = {
          */
         cursor?: string;
         /**
-         * - before the name: descending.
+         * With - before the name: descending.
          */
         sort?: 'created_at' | '-created_at';
         school_id?: string;
