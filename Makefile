@@ -131,6 +131,7 @@ clients-go: ## the client in Go, which needs no Node
 
 # npm ci writes exactly what package-lock.json says; nothing in it runs a script.
 $(TYPESCRIPT)/node_modules: $(TYPESCRIPT)/package-lock.json
+	@command -v npm >/dev/null || { echo 'The TypeScript client needs Node: apt-get install nodejs npm' >&2; exit 1; }
 	$(NPM) ci --silent --ignore-scripts --prefer-offline
 	@touch $@
 
