@@ -40,6 +40,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Setup", Description: "How far a school has come in getting started."},
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
+			{Name: "Migrations", Description: "Where the schools stand with the changes of their tables."},
 			{Name: "API keys", Description: "Who may use this API."},
 		},
 	}, s.authenticate)
@@ -49,6 +50,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerSetup(api)
 	s.registerContacts(api)
 	s.registerDatabases(api)
+	s.registerMigrations(api)
 	s.registerKeys(api)
 	wire.Complete(api)
 	return api

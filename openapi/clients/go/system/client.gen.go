@@ -100,6 +100,30 @@ func (e DatabaseCreateInputKind) Valid() bool {
 	}
 }
 
+// Defines values for MigrationState.
+const (
+	MigrationStateAhead   MigrationState = "ahead"
+	MigrationStateBehind  MigrationState = "behind"
+	MigrationStateCurrent MigrationState = "current"
+	MigrationStateFailed  MigrationState = "failed"
+)
+
+// Valid indicates whether the value is a known member of the MigrationState enum.
+func (e MigrationState) Valid() bool {
+	switch e {
+	case MigrationStateAhead:
+		return true
+	case MigrationStateBehind:
+		return true
+	case MigrationStateCurrent:
+		return true
+	case MigrationStateFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewAPIKeyRole.
 const (
 	NewAPIKeyRoleOperator NewAPIKeyRole = "operator"
@@ -298,6 +322,54 @@ func (e ListDomainsParamsSort) Valid() bool {
 	case ListDomainsParamsSortMinusCreatedAt:
 		return true
 	case ListDomainsParamsSortMinusDomain:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMigrationsParamsSort.
+const (
+	ListMigrationsParamsSortCode      ListMigrationsParamsSort = "code"
+	ListMigrationsParamsSortMinusCode ListMigrationsParamsSort = "-code"
+	ListMigrationsParamsSortMinusName ListMigrationsParamsSort = "-name"
+	ListMigrationsParamsSortName      ListMigrationsParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListMigrationsParamsSort enum.
+func (e ListMigrationsParamsSort) Valid() bool {
+	switch e {
+	case ListMigrationsParamsSortCode:
+		return true
+	case ListMigrationsParamsSortMinusCode:
+		return true
+	case ListMigrationsParamsSortMinusName:
+		return true
+	case ListMigrationsParamsSortName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMigrationsParamsState.
+const (
+	ListMigrationsParamsStateAhead   ListMigrationsParamsState = "ahead"
+	ListMigrationsParamsStateBehind  ListMigrationsParamsState = "behind"
+	ListMigrationsParamsStateCurrent ListMigrationsParamsState = "current"
+	ListMigrationsParamsStateFailed  ListMigrationsParamsState = "failed"
+)
+
+// Valid indicates whether the value is a known member of the ListMigrationsParamsState enum.
+func (e ListMigrationsParamsState) Valid() bool {
+	switch e {
+	case ListMigrationsParamsStateAhead:
+		return true
+	case ListMigrationsParamsStateBehind:
+		return true
+	case ListMigrationsParamsStateCurrent:
+		return true
+	case ListMigrationsParamsStateFailed:
 		return true
 	default:
 		return false
@@ -622,6 +694,84 @@ type ImpersonationInput struct {
 	//
 	// Examples: Support call about missing results
 	Reason string `json:"reason"`
+}
+
+// Migration defines model for Migration.
+type Migration struct {
+	// Database Examples: primary
+	Database string `json:"database"`
+
+	// Error Why it failed, in PostgreSQL's words; null if it did not.
+	//
+	// Examples: ERROR: relation "homework" already exists (SQLSTATE 42P07)
+	Error nullable.Nullable[string] `json:"error"`
+
+	// Id The school's.
+	Id openapi_types.UUID `json:"id"`
+
+	// MigratedAt When a migration last changed the schema, or failed to; null since its creation.
+	MigratedAt nullable.Nullable[time.Time] `json:"migrated_at"`
+
+	// Ms How long that took, in milliseconds.
+	//
+	// Examples: 17
+	Ms int64 `json:"ms"`
+
+	// Name Examples: Greenwood High School
+	Name string `json:"name"`
+
+	// Pending The migrations to come, in their order.
+	//
+	// Examples: ["20261124090000"]
+	Pending []string `json:"pending"`
+
+	// Schema Examples: school_greenwood
+	Schema string `json:"schema"`
+
+	// School Its code.
+	//
+	// Examples: greenwood
+	School string `json:"school"`
+
+	// State behind: migrations are to come. ahead: a newer program has been here. failed: its last migration did.
+	State MigrationState `json:"state"`
+
+	// Version The last migration that was applied.
+	//
+	// Examples: 20261123115728
+	Version string `json:"version"`
+}
+
+// MigrationState behind: migrations are to come. ahead: a newer program has been here. failed: its last migration did.
+type MigrationState string
+
+// MigrationPage defines model for MigrationPage.
+type MigrationPage struct {
+	Items []Migration `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+	Summary    MigrationSummary          `json:"summary"`
+}
+
+// MigrationSummary defines model for MigrationSummary.
+type MigrationSummary struct {
+	// Ahead Examples: 0
+	Ahead int64 `json:"ahead"`
+
+	// Behind Examples: 1
+	Behind int64 `json:"behind"`
+
+	// Current Examples: 998
+	Current int64 `json:"current"`
+
+	// Failed Examples: 1
+	Failed int64 `json:"failed"`
+
+	// Version The last migration that the service carries.
+	//
+	// Examples: 20261124090000
+	Version string `json:"version"`
 }
 
 // NewAPIKey defines model for NewAPIKey.
@@ -1013,6 +1163,29 @@ type ListDomainsParams struct {
 
 // ListDomainsParamsSort defines parameters for ListDomains.
 type ListDomainsParamsSort string
+
+// ListMigrationsParams defines parameters for ListMigrations.
+type ListMigrationsParams struct {
+	// Limit How many items to answer with at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on: next_cursor of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Sort With - before the name: descending.
+	Sort *ListMigrationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Search In name and code.
+	Search   *string                    `form:"search,omitempty" json:"search,omitempty"`
+	State    *ListMigrationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Database *string                    `form:"database,omitempty" json:"database,omitempty"`
+}
+
+// ListMigrationsParamsSort defines parameters for ListMigrations.
+type ListMigrationsParamsSort string
+
+// ListMigrationsParamsState defines parameters for ListMigrations.
+type ListMigrationsParamsState string
 
 // ListSchoolsParams defines parameters for ListSchools.
 type ListSchoolsParams struct {
@@ -1581,6 +1754,13 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/system/domains/ (the `ListDomains` operationId).
 	ListDomains(ctx context.Context, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListMigrations List where the schools stand
+	//
+	// As far as the platform knows; `homeroom migrate status --verify` looks at the schools' own revisions and corrects it.
+	//
+	// Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
+	ListMigrations(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSchools List schools
 	//
 	// Corresponds with GET /api/v1/system/schools/ (the `ListSchools` operationId).
@@ -2069,6 +2249,23 @@ func (c *Client) UpdateDatabaseWithApplicationMergePatchPlusJSONBody(ctx context
 // Corresponds with GET /api/v1/system/domains/ (the `ListDomains` operationId).
 func (c *Client) ListDomains(ctx context.Context, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDomainsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMigrations List where the schools stand
+//
+// As far as the platform knows; `homeroom migrate status --verify` looks at the schools' own revisions and corrects it.
+//
+// Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
+func (c *Client) ListMigrations(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMigrationsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3291,6 +3488,120 @@ func NewListDomainsRequest(server string, params *ListDomainsParams) (*http.Requ
 		if params.Domain != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "domain", *params.Domain, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListMigrationsRequest constructs an http.Request for the ListMigrations method
+func NewListMigrationsRequest(server string, params *ListMigrationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/system/migrations/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Database != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "database", *params.Database, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4910,6 +5221,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/system/domains/ (the `ListDomains` operationId).
 	ListDomainsWithResponse(ctx context.Context, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*ListDomainsResponse, error)
 
+	// ListMigrationsWithResponse List where the schools stand
+	//
+	// As far as the platform knows; `homeroom migrate status --verify` looks at the schools' own revisions and corrects it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
+	ListMigrationsWithResponse(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*ListMigrationsResponse, error)
+
 	// ListSchoolsWithResponse List schools
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5716,6 +6036,61 @@ func (r ListDomainsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDomainsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMigrationsResponse200Headers the declared response headers of an HTTP 200 response for ListMigrations
+type ListMigrationsResponse200Headers struct {
+	Link *string
+}
+
+type ListMigrationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MigrationPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListMigrationsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMigrationsResponse) GetJSON200() *MigrationPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListMigrationsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMigrationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMigrationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMigrationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMigrationsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7117,6 +7492,21 @@ func (c *ClientWithResponses) ListDomainsWithResponse(ctx context.Context, param
 	return ParseListDomainsResponse(rsp)
 }
 
+// ListMigrationsWithResponse List where the schools stand
+//
+// As far as the platform knows; `homeroom migrate status --verify` looks at the schools' own revisions and corrects it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
+func (c *ClientWithResponses) ListMigrationsWithResponse(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*ListMigrationsResponse, error) {
+	rsp, err := c.ListMigrations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMigrationsResponse(rsp)
+}
+
 // ListSchoolsWithResponse List schools
 //
 // Returns a wrapper object for the known response body format(s).
@@ -8071,6 +8461,52 @@ func ParseListDomainsResponse(rsp *http.Response) (*ListDomainsResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ListDomainsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMigrationsResponse parses an HTTP response from a ListMigrationsWithResponse call
+func ParseListMigrationsResponse(rsp *http.Response) (*ListMigrationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMigrationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MigrationPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListMigrationsResponse200Headers
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

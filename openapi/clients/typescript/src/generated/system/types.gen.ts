@@ -175,6 +175,64 @@ export type ImpersonationInput = {
     reason: string;
 };
 
+export type Migration = {
+    database: string;
+    /**
+     * Why it failed, in PostgreSQL's words; null if it did not.
+     */
+    error: string | null;
+    /**
+     * The school's.
+     */
+    id: string;
+    /**
+     * When a migration last changed the schema, or failed to; null since its creation.
+     */
+    migrated_at: string | null;
+    /**
+     * How long that took, in milliseconds.
+     */
+    ms: number;
+    name: string;
+    /**
+     * The migrations to come, in their order.
+     */
+    pending: Array<string>;
+    schema: string;
+    /**
+     * Its code.
+     */
+    school: string;
+    /**
+     * behind: migrations are to come. ahead: a newer program has been here. failed: its last migration did.
+     */
+    state: 'current' | 'behind' | 'ahead' | 'failed';
+    /**
+     * The last migration that was applied.
+     */
+    version: string;
+};
+
+export type MigrationPage = {
+    items: Array<Migration>;
+    /**
+     * The cursor of the next page; null on the last one.
+     */
+    next_cursor: string | null;
+    summary: MigrationSummary;
+};
+
+export type MigrationSummary = {
+    ahead: number;
+    behind: number;
+    current: number;
+    failed: number;
+    /**
+     * The last migration that the service carries.
+     */
+    version: string;
+};
+
 export type NewApiKey = {
     created_at: string;
     expires_at: string | null;
@@ -768,6 +826,50 @@ export type ListDomainsResponses = {
 };
 
 export type ListDomainsResponse = ListDomainsResponses[keyof ListDomainsResponses];
+
+export type ListMigrationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to answer with at most.
+         */
+        limit?: number;
+        /**
+         * Where to go on: next_cursor of the page before.
+         */
+        cursor?: string;
+        /**
+         * With - before the name: descending.
+         */
+        sort?: 'code' | '-code' | 'name' | '-name';
+        /**
+         * In name and code.
+         */
+        search?: string;
+        state?: 'current' | 'behind' | 'ahead' | 'failed';
+        database?: string;
+    };
+    url: '/api/v1/system/migrations/';
+};
+
+export type ListMigrationsErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type ListMigrationsError = ListMigrationsErrors[keyof ListMigrationsErrors];
+
+export type ListMigrationsResponses = {
+    /**
+     * OK
+     */
+    200: MigrationPage;
+};
+
+export type ListMigrationsResponse = ListMigrationsResponses[keyof ListMigrationsResponses];
 
 export type ListSchoolsData = {
     body?: never;
