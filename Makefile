@@ -27,11 +27,11 @@ TOOL = go tool -modfile=.tools/go.mod
 # The programs that read OpenAPI documents are in a module of their own too.
 OPENAPI_TOOL = go tool -modfile=.tools/openapi.mod
 
-# The TypeScript client and the rules of the documents need Node; all else does without.
+# The TypeScript client and the rules of the documents need Node 20 or newer; all else does without.
 TYPESCRIPT = openapi/clients/typescript
 NPM        = npm --prefix $(TYPESCRIPT)
-NODE      := $(shell command -v npm)
-NO_NODE    = echo 'Skipped: $(1), without Node (apt-get install nodejs npm).'
+NODE      := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm)
+NO_NODE    = echo 'Skipped: $(1), without Node 20 or newer (apt-get install nodejs npm).'
 
 # The packages with tests: a line for each generated one that has none would bury the others.
 TESTED = go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(PKG)
@@ -135,7 +135,7 @@ clients-go: ## the client in Go, which needs no Node
 
 # npm ci writes exactly what package-lock.json says; nothing in it runs a script.
 $(TYPESCRIPT)/node_modules: $(TYPESCRIPT)/package-lock.json
-	@command -v npm >/dev/null || { echo 'The TypeScript client needs Node: apt-get install nodejs npm' >&2; exit 1; }
+	@[ -n '$(NODE)' ] || { echo 'The TypeScript client needs Node 20 or newer: apt-get install nodejs npm' >&2; exit 1; }
 	$(NPM) ci --silent --ignore-scripts --prefer-offline
 	@touch $@
 
