@@ -120,7 +120,7 @@ func own(dir string) (home, error) {
 	if err != nil {
 		return home{}, fmt.Errorf("read the folder for PostgreSQL: %w", err)
 	}
-	if len(entries) > 0 && !exists(h.path("lock")) && !exists(h.path(link)) {
+	if len(entries) > 0 && !exists(h.path("lock")) && !exists(h.path("running")) && !exists(h.path(link)) {
 		return home{}, fmt.Errorf("the folder %s holds other things than a PostgreSQL of homeroom: choose an empty or a new one", dir)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {

@@ -15,8 +15,8 @@ import (
 
 // WhatsAppContact leads from a WhatsApp user to a school.
 type WhatsAppContact struct {
-	ID             uuid.UUID `json:"id"`
-	SchoolID       uuid.UUID `json:"school_id"`
+	ID             uuid.UUID `json:"id" format:"uuid"`
+	SchoolID       uuid.UUID `json:"school_id" format:"uuid"`
 	Phone          *string   `json:"phone" example:"+2348031234567" doc:"E.164."`
 	WhatsAppUserID *string   `json:"whatsapp_user_id" example:"NG.1349000000000000" doc:"WhatsApp's own id of the user, who may write without a phone number."`
 	DisplayName    *string   `json:"display_name"`
@@ -45,7 +45,7 @@ func contactItem(row *publicdb.WhatsAppContact, err error) (*wire.Item[WhatsAppC
 
 // ContactPath names a contact.
 type ContactPath struct {
-	ID uuid.UUID `path:"id"`
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 // ContactTarget names a contact that is to be changed.
@@ -59,8 +59,8 @@ func (s Service) registerContacts(api huma.API) {
 	huma.Register(api, operation("list-whatsapp-contacts", http.MethodGet, all, tag, "List WhatsApp contacts", readers),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
-			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"- before the name: descending."`
-			SchoolID uuid.UUID `query:"school_id"`
+			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"With - before the name: descending."`
+			SchoolID uuid.UUID `query:"school_id" format:"uuid"`
 			Phone    string    `query:"phone" maxLength:"40" doc:"This number alone, in E.164."`
 			Search   string    `query:"search" maxLength:"200" doc:"In phone and name."`
 		},

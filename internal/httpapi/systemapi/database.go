@@ -15,7 +15,7 @@ import (
 
 // Database is a registered PostgreSQL database.
 type Database struct {
-	ID          uuid.UUID `json:"id"`
+	ID          uuid.UUID `json:"id" format:"uuid"`
 	Name        string    `json:"name" example:"north"`
 	URL         string    `json:"url" example:"postgres://homeroom@db-north:5432/schools" doc:"Without a password."`
 	PasswordRef *string   `json:"password_ref" example:"env:HOMEROOM_DB_PASSWORD_NORTH" doc:"Where the password is: env:NAME or file:PATH."`
@@ -72,7 +72,7 @@ func (s Service) registerDatabases(api huma.API) {
 	huma.Register(api, operation("list-databases", http.MethodGet, all, tag, "List registered databases", readers),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
-			Sort string `query:"sort" enum:"name,-name,created_at,-created_at" default:"name" doc:"- before the name: descending."`
+			Sort string `query:"sort" enum:"name,-name,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
 		},
 		) (*wire.PageOutput[Database], error) {
 			rows, next, err := s.Platform.Databases(ctx, page(in.PageInput, in.Sort))

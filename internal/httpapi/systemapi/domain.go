@@ -18,9 +18,9 @@ import (
 
 // Domain is a hostname that leads to a school.
 type Domain struct {
-	ID        uuid.UUID `json:"id"`
+	ID        uuid.UUID `json:"id" format:"uuid"`
 	Domain    string    `json:"domain" example:"greenwood.schools.example.org"`
-	SchoolID  uuid.UUID `json:"school_id"`
+	SchoolID  uuid.UUID `json:"school_id" format:"uuid"`
 	IsPrimary bool      `json:"is_primary"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
@@ -68,7 +68,7 @@ func (SchoolDomainInput) Schema(r huma.Registry) *huma.Schema {
 // DomainPath names a domain of a school.
 type DomainPath struct {
 	SchoolPath
-	DomainID uuid.UUID `path:"domain_id"`
+	DomainID uuid.UUID `path:"domain_id" format:"uuid"`
 }
 
 // DomainTarget names a domain that is to be changed.
@@ -80,7 +80,7 @@ type DomainTarget struct {
 // DomainListInput is how domains may be listed.
 type DomainListInput struct {
 	wire.PageInput
-	Sort string `query:"sort" enum:"domain,-domain,created_at,-created_at" default:"domain" doc:"- before the name: descending."`
+	Sort string `query:"sort" enum:"domain,-domain,created_at,-created_at" default:"domain" doc:"With - before the name: descending."`
 }
 
 func domainItem(row *publicdb.Domain, err error) (*wire.Item[Domain], error) {

@@ -15,7 +15,7 @@ import (
 
 // APIKey is a key of the platform, without its secret.
 type APIKey struct {
-	ID         uuid.UUID  `json:"id"`
+	ID         uuid.UUID  `json:"id" format:"uuid"`
 	Name       string     `json:"name" example:"billing"`
 	Role       string     `json:"role" enum:"owner,operator,viewer"`
 	ExpiresAt  *time.Time `json:"expires_at"`
@@ -45,7 +45,7 @@ type NewAPIKey struct {
 
 // KeyPath names a key.
 type KeyPath struct {
-	ID uuid.UUID `path:"id"`
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 func (s Service) registerKeys(api huma.API) {
@@ -53,7 +53,7 @@ func (s Service) registerKeys(api huma.API) {
 	huma.Register(api, operation("list-api-keys", http.MethodGet, all, tag, "List API keys", owners),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
-			Sort string `query:"sort" enum:"created_at,-created_at,name,-name" default:"created_at" doc:"- before the name: descending."`
+			Sort string `query:"sort" enum:"created_at,-created_at,name,-name" default:"created_at" doc:"With - before the name: descending."`
 		},
 		) (*wire.PageOutput[APIKey], error) {
 			rows, next, err := s.Platform.Keys(ctx, page(in.PageInput, in.Sort))

@@ -14,7 +14,7 @@ import (
 
 // Migration is where a school stands with its migrations.
 type Migration struct {
-	ID         uuid.UUID  `json:"id" doc:"The school's."`
+	ID         uuid.UUID  `json:"id" format:"uuid" doc:"The school's."`
 	School     string     `json:"school" example:"greenwood" doc:"Its code."`
 	Name       string     `json:"name" example:"Greenwood High School"`
 	Database   string     `json:"database" example:"primary"`
@@ -45,7 +45,7 @@ type MigrationPage struct {
 // MigrationListInput is how the fleet may be listed.
 type MigrationListInput struct {
 	wire.PageInput
-	Sort     string `query:"sort" enum:"code,-code,name,-name" default:"code" doc:"- before the name: descending."`
+	Sort     string `query:"sort" enum:"code,-code,name,-name" default:"code" doc:"With - before the name: descending."`
 	Search   string `query:"search" maxLength:"200" doc:"In name and code."`
 	State    string `query:"state" enum:"current,behind,ahead,failed"`
 	Database string `query:"database" maxLength:"63"`

@@ -17,7 +17,7 @@ import (
 
 // School is a school of the platform.
 type School struct {
-	ID            uuid.UUID      `json:"id"`
+	ID            uuid.UUID      `json:"id" format:"uuid"`
 	Name          string         `json:"name" example:"Greenwood High School"`
 	Code          string         `json:"code" example:"greenwood"`
 	SchemaName    string         `json:"schema_name" example:"school_greenwood" doc:"The PostgreSQL schema that holds the school's records."`
@@ -34,7 +34,7 @@ type School struct {
 
 // SchoolDomain is a domain within its school.
 type SchoolDomain struct {
-	ID        uuid.UUID `json:"id"`
+	ID        uuid.UUID `json:"id" format:"uuid"`
 	Domain    string    `json:"domain" example:"greenwood.schools.example.org"`
 	IsPrimary bool      `json:"is_primary"`
 }
@@ -105,13 +105,13 @@ func schoolIn(s *publicdb.School) SchoolInput {
 
 // SchoolPath names a school. huma reads embedded structs only if they are exported.
 type SchoolPath struct {
-	ID uuid.UUID `path:"id" doc:"The school's id."`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The school's id."`
 }
 
 // SchoolListInput is how schools may be listed.
 type SchoolListInput struct {
 	wire.PageInput
-	Sort          string       `query:"sort" enum:"name,-name,code,-code,created_at,-created_at" default:"name" doc:"- before the name: descending."`
+	Sort          string       `query:"sort" enum:"name,-name,code,-code,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
 	Search        string       `query:"search" maxLength:"200" doc:"In name, code and domains."`
 	IsActive      optionalBool `query:"is_active"`
 	SetupProgress string       `query:"setup_progress" enum:"not_started,in_progress,completed"`

@@ -62,6 +62,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerAuth(api)
 	s.registerOperators(api)
 	s.registerKeys(api)
+	wire.Complete(api)
 	return api
 }
 

@@ -50,6 +50,7 @@ func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	guardians().register(api)
 	staffMembers().register(api)
 	enrollments().register(api)
+	wire.Complete(api)
 	return api
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -39,7 +38,8 @@ type Document struct {
 // (/docs) are served by mux; mount it through [Handler]. The middlewares run for every operation, in
 // order, and can only be given here: huma silently skips those added after a registration.
 //
-// Operations need a bearer token unless they say Security: [Public]. Their paths end in a slash.
+// Operations need a bearer token unless they say Security: [Public]. Their paths end in a slash. When
+// all are registered, [Complete] the document.
 func NewAPI(mux *http.ServeMux, doc Document, middlewares ...func(huma.Context, func(huma.Context))) huma.API {
 	setup()
 	registry := huma.NewMapRegistry(schemaPrefix, schemaName)
@@ -47,7 +47,11 @@ func NewAPI(mux *http.ServeMux, doc Document, middlewares ...func(huma.Context, 
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
-			Info:    &huma.Info{Title: doc.Title, Description: doc.Description, Version: doc.Version},
+			Info: &huma.Info{
+				Title: doc.Title, Description: doc.Description, Version: doc.Version,
+				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+			},
+			Servers: []*huma.Server{{URL: "/", Description: "The host that serves this document."}},
 			Tags:    doc.Tags,
 			Components: &huma.Components{
 				Schemas:         registry,
@@ -116,75 +120,6 @@ func schemaName(t reflect.Type, hint string) string {
 		return strings.TrimPrefix(name, "Page") + "Page"
 	}
 	return name
-}
-
-// document completes an operation's entry: what every operation answers on failure, and what its
-// methods and bodies take beyond what its Go types can say.
-func document(o *huma.OpenAPI, op *huma.Operation) {
-	op.Responses["default"] = &huma.Response{Ref: "#/components/responses/Problem"}
-	if op.RequestBody != nil {
-		if body := op.RequestBody.Content[jsonType]; body != nil {
-			visit := optionalTakesNull
-			if op.Method == http.MethodPatch {
-				visit = enumHoldsNull // Patch says itself what takes null
-				op.RequestBody.Content[mergePatchType] = body
-			}
-			walk(o.Components.Schemas, body.Schema, map[*huma.Schema]bool{}, visit)
-		}
-	}
-	for _, response := range op.Responses {
-		if body := response.Content[jsonType]; body != nil {
-			walk(o.Components.Schemas, body.Schema, map[*huma.Schema]bool{}, enumHoldsNull)
-		}
-	}
-	ok := op.Responses["200"]
-	if op.Method == http.MethodGet && ok != nil && ok.Headers["ETag"] != nil {
-		op.Responses["304"] = &huma.Response{Description: "Not Modified"}
-		op.Parameters = append(op.Parameters, &huma.Param{
-			Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
-			Description: "Entity tags that the client has; if one is current, the answer is 304 without a body.",
-		})
-	}
-}
-
-// walk calls visit for every schema that s leads to.
-func walk(r huma.Registry, s *huma.Schema, seen map[*huma.Schema]bool, visit func(*huma.Schema)) {
-	if s == nil || seen[s] {
-		return
-	}
-	seen[s] = true
-	if s.Ref != "" {
-		walk(r, r.SchemaFromRef(s.Ref), seen, visit)
-		return
-	}
-	visit(s)
-	walk(r, s.Items, seen, visit)
-	for _, property := range s.Properties {
-		walk(r, property, seen, visit)
-	}
-	if more, ok := s.AdditionalProperties.(*huma.Schema); ok {
-		walk(r, more, seen, visit)
-	}
-}
-
-// optionalTakesNull documents what huma does with bodies: null in an optional property is the same as
-// leaving it out. (References stay as they are: clients choke on a nullable one.)
-func optionalTakesNull(s *huma.Schema) {
-	for name, property := range s.Properties {
-		if property.Type != "" && !slices.Contains(s.Required, name) {
-			property.Nullable = true
-		}
-	}
-	enumHoldsNull(s)
-}
-
-// enumHoldsNull adds null to the values of nullable properties: JSON Schema asks for both.
-func enumHoldsNull(s *huma.Schema) {
-	for _, property := range s.Properties {
-		if property.Nullable && len(property.Enum) > 0 && !slices.Contains(property.Enum, nil) {
-			property.Enum = append(property.Enum, nil)
-		}
-	}
 }
 
 // marshal ignores failing writes: the client is gone, and huma would panic.

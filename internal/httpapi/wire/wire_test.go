@@ -174,6 +174,7 @@ func serve(t *testing.T) (*httptest.Server, huma.API, *bytes.Buffer) {
 		next(ctx)
 	})
 	register(api)
+	wire.Complete(api)
 	logger := zerolog.New(logged)
 	handler := wire.Handler(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
