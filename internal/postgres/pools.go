@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,22 +244,32 @@ func (p *Pools) evict(ctx context.Context, of *share) bool {
 	return current != nil && current.evict(ctx)
 }
 
-// slotConn gives its slot back when it is closed and the server is done with it.
+// slotConn gives its slot back when the server is done with it.
 type slotConn struct {
 	net.Conn
-	once sync.Once
-	free func()
+	closing, freeing sync.Once
+	free             func()
+}
+
+// Read reads. Where the server has ended the connection, whoever closes it may still take its time: pgconn
+// sends a cancel request first, to a server that may answer nobody.
+func (c *slotConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.freeing.Do(c.free)
+	}
+	return n, err
 }
 
 // Close closes the connection. A server's process outlives the goodbye by some milliseconds, in which it
 // counts: only its own end of the socket says that it has gone.
 func (c *slotConn) Close() (err error) {
-	c.once.Do(func() {
+	c.closing.Do(func() {
 		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(goneTimeout)) == nil {
 			_, _ = io.Copy(io.Discard, c.Conn)
 		}
 		err = c.Conn.Close()
-		c.free()
+		c.freeing.Do(c.free)
 	})
 	return err
 }
