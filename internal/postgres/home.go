@@ -20,7 +20,8 @@ const homeTimeout = time.Millisecond
 // homes are the connections of a database. Each is a pool of its own, used by one at a time, because what
 // PostgreSQL knows of a schema (its tables, its statements' plans) it knows by connection: work on a
 // schema goes to the same one, its home, whenever it can. Learned anew, a read by key costs five times
-// as much.
+// as much. Half of the connections are homes, the others are for when those are busy: spread over all, each
+// of the server's processes runs so seldom that the processor's caches have forgotten it.
 type homes struct {
 	config *pgxpool.Config
 	seed   maphash.Seed
@@ -50,7 +51,7 @@ func newHomes(config *pgxpool.Config) *homes {
 // one more connection.
 func (h *homes) take(ctx context.Context, key string, mayOpen bool) (*home, error) {
 	n := len(h.all)
-	first := int(maphash.String(h.seed, key) % uint64(n))
+	first := int(maphash.String(h.seed, key) % uint64((n+1)/2))
 	if own := h.all[first]; mayOpen || own.open.Load() > 0 {
 		if taken, err := own.soon(ctx); taken || err != nil {
 			return own, err
