@@ -62,10 +62,11 @@ func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check fun
 		if err := check(row); err != nil {
 			return err
 		}
-		if err := tx.School.UpdateOne(row).SetState(school.StateDeleted).SetDeletedAt(p.now()).Exec(ctx); err != nil {
+		after, err := tx.School.UpdateOne(row).SetState(school.StateDeleted).SetDeletedAt(p.now()).Save(ctx)
+		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "school.delete", row, nil)
+		return audit(ctx, tx, by, "school.delete", row, changed(schoolFacts(row), schoolFacts(after)))
 	})
 }
 
@@ -75,10 +76,11 @@ func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*public
 		if row.State != school.StateDeleted {
 			return fault.New(fault.Conflict, "This school is not deleted.")
 		}
-		if err := tx.School.UpdateOne(row).SetState(school.StateReady).ClearDeletedAt().Exec(ctx); err != nil {
+		after, err := tx.School.UpdateOne(row).SetState(school.StateReady).ClearDeletedAt().Save(ctx)
+		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "school.restore", row, nil)
+		return audit(ctx, tx, by, "school.restore", row, changed(schoolFacts(row), schoolFacts(after)))
 	})
 	if err != nil {
 		return nil, err
@@ -180,7 +182,7 @@ func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, confirm
 		if err := tx.School.DeleteOne(row).Exec(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "school.purge", row, nil)
+		return audit(ctx, tx, by, "school.purge", row, changed(schoolFacts(row), nil))
 	})
 }
 

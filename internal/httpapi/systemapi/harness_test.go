@@ -27,6 +27,7 @@ type place struct {
 	url      string
 	database string
 	token    string
+	actor    string // whose token it is, as the audit names them
 	registry *tenancy.Registry
 	platform *platform.Platform
 	tokens   *auth.Tokens
@@ -44,6 +45,8 @@ func newPlace(t *testing.T) *place {
 	must(t, err)
 	p.url = p.serve(t, time.Now)
 	p.token = p.key(t, auth.RoleOwner)
+	id, _, _ := strings.Cut(strings.TrimPrefix(p.token, "hr_"), "_")
+	p.actor = "api-key:" + uuid.MustParse(id).String()
 	return p
 }
 
@@ -54,7 +57,7 @@ func (p *place) serve(t *testing.T, now func() time.Time) string {
 	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: p.tokens, Now: now}, "test")
 	handler := wire.Handler(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r)))
+		handler.ServeHTTP(w, r.WithContext(systemapi.WithAddress(wire.Begin(w, r), address)))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -208,5 +211,8 @@ func (p *place) schemas(t *testing.T) int {
 	t.Helper()
 	return strings.Count(p.snapshot(t), "schema school_")
 }
+
+// address is where all requests come from.
+const address = "192.0.2.7"
 
 var nobody = uuid.NewString()

@@ -106,6 +106,7 @@ func TestRoles(t *testing.T) {
 		{"POST", "api-keys/", `{}`, none},
 		{"GET", "api-keys/" + nobody + "/", "", none},
 		{"DELETE", "api-keys/" + nobody + "/", "", none},
+		{"GET", "audit-events/", "", read},
 	} {
 		for token, level := range map[string]int{viewer: read, operator: write} {
 			r := p.call(t, test.method, test.path, test.body, "Authorization: Bearer "+token)

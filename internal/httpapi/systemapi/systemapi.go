@@ -41,6 +41,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
 			{Name: "API keys", Description: "Who may use this API."},
+			{Name: "Audit", Description: "Who did what to which school, when and from where."},
 		},
 	}, s.authenticate)
 	s.registerSchools(api)
@@ -50,6 +51,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerContacts(api)
 	s.registerDatabases(api)
 	s.registerKeys(api)
+	s.registerAudit(api)
 	return api
 }
 
