@@ -16,6 +16,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/operation"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
 	"github.com/homeroom-sms/homeroom/ent/public/whatsappcontact"
@@ -83,6 +84,7 @@ func checkColumn(t, c string) error {
 			auditevent.Table:      auditevent.ValidColumn,
 			database.Table:        database.ValidColumn,
 			domain.Table:          domain.ValidColumn,
+			operation.Table:       operation.ValidColumn,
 			school.Table:          school.ValidColumn,
 			schoolsetup.Table:     schoolsetup.ValidColumn,
 			whatsappcontact.Table: whatsappcontact.ValidColumn,

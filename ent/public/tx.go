@@ -22,6 +22,8 @@ type Tx struct {
 	Database *DatabaseClient
 	// Domain is the client for interacting with the Domain builders.
 	Domain *DomainClient
+	// Operation is the client for interacting with the Operation builders.
+	Operation *OperationClient
 	// School is the client for interacting with the School builders.
 	School *SchoolClient
 	// SchoolSetup is the client for interacting with the SchoolSetup builders.
@@ -163,6 +165,7 @@ func (tx *Tx) init() {
 	tx.AuditEvent = NewAuditEventClient(tx.config)
 	tx.Database = NewDatabaseClient(tx.config)
 	tx.Domain = NewDomainClient(tx.config)
+	tx.Operation = NewOperationClient(tx.config)
 	tx.School = NewSchoolClient(tx.config)
 	tx.SchoolSetup = NewSchoolSetupClient(tx.config)
 	tx.WhatsAppContact = NewWhatsAppContactClient(tx.config)

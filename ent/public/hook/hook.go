@@ -57,6 +57,18 @@ func (f DomainFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.DomainMutation", m)
 }
 
+// The OperationFunc type is an adapter to allow the use of ordinary
+// function as Operation mutator.
+type OperationFunc func(context.Context, *public.OperationMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OperationFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.OperationMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.OperationMutation", m)
+}
+
 // The SchoolFunc type is an adapter to allow the use of ordinary
 // function as School mutator.
 type SchoolFunc func(context.Context, *public.SchoolMutation) (public.Value, error)

@@ -12,6 +12,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/public/database"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/operation"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/ent/public/schoolsetup"
@@ -182,6 +183,33 @@ func (f TraverseDomain) Traverse(ctx context.Context, q public.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *public.DomainQuery", q)
 }
 
+// The OperationFunc type is an adapter to allow the use of ordinary function as a Querier.
+type OperationFunc func(context.Context, *public.OperationQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f OperationFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.OperationQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.OperationQuery", q)
+}
+
+// The TraverseOperation type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseOperation func(context.Context, *public.OperationQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseOperation) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseOperation) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.OperationQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.OperationQuery", q)
+}
+
 // The SchoolFunc type is an adapter to allow the use of ordinary function as a Querier.
 type SchoolFunc func(context.Context, *public.SchoolQuery) (public.Value, error)
 
@@ -274,6 +302,8 @@ func NewQuery(q public.Query) (Query, error) {
 		return &query[*public.DatabaseQuery, predicate.Database, database.OrderOption]{typ: public.TypeDatabase, tq: q}, nil
 	case *public.DomainQuery:
 		return &query[*public.DomainQuery, predicate.Domain, domain.OrderOption]{typ: public.TypeDomain, tq: q}, nil
+	case *public.OperationQuery:
+		return &query[*public.OperationQuery, predicate.Operation, operation.OrderOption]{typ: public.TypeOperation, tq: q}, nil
 	case *public.SchoolQuery:
 		return &query[*public.SchoolQuery, predicate.School, school.OrderOption]{typ: public.TypeSchool, tq: q}, nil
 	case *public.SchoolSetupQuery:

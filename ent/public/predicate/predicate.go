@@ -18,6 +18,9 @@ type Database func(*sql.Selector)
 // Domain is the predicate function for domain builders.
 type Domain func(*sql.Selector)
 
+// Operation is the predicate function for operation builders.
+type Operation func(*sql.Selector)
+
 // School is the predicate function for school builders.
 type School func(*sql.Selector)
 

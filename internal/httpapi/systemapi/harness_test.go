@@ -30,6 +30,7 @@ type place struct {
 	actor    string // whose token it is, as the audit names them
 	registry *tenancy.Registry
 	platform *platform.Platform
+	watcher  *platform.Watcher
 	tokens   *auth.Tokens
 }
 
@@ -40,6 +41,7 @@ func newPlace(t *testing.T) *place {
 	t.Cleanup(func() { must(t, registry.Close()) })
 	settings := platform.Settings{BaseDomain: "base.example", PublicHosts: []string{"localhost", "console.example", "console.base.example"}, TenantRoles: true}
 	p := &place{database: database, registry: registry, platform: platform.New(registry, testkit.Tenant(t), settings, time.Now)}
+	p.watcher = platform.NewWatcher(p.platform)
 	var err error
 	p.tokens, err = auth.NewTokens(bytes.Repeat([]byte{7}, 32), time.Now)
 	must(t, err)
@@ -54,7 +56,7 @@ func newPlace(t *testing.T) *place {
 func (p *place) serve(t *testing.T, now func() time.Time) string {
 	t.Helper()
 	mux := http.NewServeMux()
-	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Tokens: p.tokens, Now: now}, "test")
+	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Watcher: p.watcher, Tokens: p.tokens, Now: now}, "test")
 	handler := wire.Handler(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(systemapi.WithAddress(wire.Begin(w, r), address)))

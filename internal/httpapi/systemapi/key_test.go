@@ -107,6 +107,9 @@ func TestRoles(t *testing.T) {
 		{"GET", "api-keys/" + nobody + "/", "", none},
 		{"DELETE", "api-keys/" + nobody + "/", "", none},
 		{"GET", "audit-events/", "", read},
+		{"GET", "operations/", "", read},
+		{"GET", "operations/" + nobody + "/", "", read},
+		{"GET", "operations/" + nobody + "/events/", "", read},
 	} {
 		for token, level := range map[string]int{viewer: read, operator: write} {
 			r := p.call(t, test.method, test.path, test.body, "Authorization: Bearer "+token)

@@ -23,7 +23,8 @@ const root = "/api/v1/system"
 // Service is what the API works with. Only the document is wanted of a zero one.
 type Service struct {
 	Platform *platform.Platform
-	Public   *publicdb.Client // where API keys are looked up
+	Public   *publicdb.Client  // where API keys are looked up
+	Watcher  *platform.Watcher // of operations
 	Tokens   *auth.Tokens
 	Now      func() time.Time
 }
@@ -41,6 +42,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
 			{Name: "API keys", Description: "Who may use this API."},
+			{Name: "Operations", Description: "Work that takes longer than a request, and how far it has come."},
 			{Name: "Audit", Description: "Who did what to which school, when and from where."},
 		},
 	}, s.authenticate)
@@ -51,6 +53,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerContacts(api)
 	s.registerDatabases(api)
 	s.registerKeys(api)
+	s.registerOperations(api)
 	s.registerAudit(api)
 	return api
 }
