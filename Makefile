@@ -53,6 +53,8 @@ build: ## build bin/homeroom
 test: ## every test, from a fresh checkout, with nothing running (PKG=./internal/school/...)
 	@[ -d "$${HOMEROOM_TEST_DISTRICT:-../shared/data/district}" ] || \
 		echo 'Skipped: the tests with a real district, whose export is not here (HOMEROOM_TEST_DISTRICT=folder).'
+	@[ -n "$$HOMEROOM_TEST_ATLAS" ] || command -v atlas >/dev/null || \
+		echo 'Skipped: the test with the atlas command, which is not here (HOMEROOM_TEST_ATLAS=path).'
 	@tested=$$($(TESTED)) && go test -count=1 -shuffle=on $$tested
 
 .PHONY: race
@@ -60,8 +62,10 @@ race: ## the tests under the race detector, which needs a C compiler (PKG=./inte
 	@tested=$$($(TESTED)) && CGO_ENABLED=1 go test -race -count=1 -shuffle=on $$tested
 
 # Generated packages are left out: golangci-lint would analyse them for minutes only to drop what it finds.
+# All migrations, not the new ones: that needs no history, and what is committed has no findings.
 .PHONY: lint
-lint: ## formatting, go vet and the linters of .golangci.yml
+lint: build ## formatting, go vet, the linters of .golangci.yml, homeroom migrate lint
+	@bin/homeroom migrate lint --all
 	@packages=$$(go list ./...) && folders=$$(echo "$$packages" | sed 's|^$(MODULE)|.|') && \
 	$(TOOL) golangci-lint run $$(echo "$$folders" | grep -Ev '^\./ent/(public|tenant)(/|$$)') \
 		$$(echo "$$folders" | grep -E '^\./ent/(public|tenant)/schema$$')

@@ -35,7 +35,7 @@ var may = map[string]string{
 	"internal/postgres": "internal/fault",
 	"internal/keyset":   "internal/fault",
 	"internal/jobs":     "internal/postgres internal/fault",
-	"internal/fleet":    "internal/postgres internal/entpgx internal/fault atlas",
+	"internal/fleet":    "internal/postgres internal/fault atlas",
 	"internal/tenancy":  "internal/postgres internal/entpgx internal/fault ent/public ent/tenant",
 
 	"internal/platform":    "internal/tenancy internal/fleet internal/auth internal/postgres internal/keyset internal/fault ent/public ent/mixin",

@@ -91,21 +91,10 @@ func TestMigrate(t *testing.T) {
 
 	// A school that lags behind is brought up, and one that can't be does not hold it back.
 	ask[*string](t, url, `WITH gone AS (DELETE FROM school_elm.atlas_schema_revisions RETURNING 1) SELECT NULL::text`)
-	homeroom(t, url, "migrate", "status", "--school", "elm").expect(t, 0, "behind")
-	homeroom(t, url, "migrate", "apply").expect(t, 1, "1 of 3 schemas failed", "already exists")
+	homeroom(t, url, "migrate", "status", "--verify", "--school", "elm").expect(t, 0, "behind")
+	homeroom(t, url, "migrate", "apply").expect(t, 1, "1 of 2 schools are at", "1 failed; running again goes on with those", "already exists", "SQLSTATE 42P07")
 	homeroom(t, url, "migrate", "apply", "--school", "oak").expect(t, 0)
 	homeroom(t, url, "migrate", "apply", "--school", "ash").expect(t, 1, `there is no school "ash"`)
-
-	var states []targetState
-	ended := homeroom(t, url, "migrate", "status", "-o", "json").expect(t, 0)
-	if err := json.Unmarshal([]byte(ended.stdout), &states); err != nil || len(states) != 3 {
-		t.Fatal(err, ended.stdout)
-	}
-	for i, want := range []string{"current", "behind", "current"} {
-		if states[i].State != want {
-			t.Errorf("%+v", states[i])
-		}
-	}
 }
 
 func TestSchoolLife(t *testing.T) {

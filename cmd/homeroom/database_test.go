@@ -42,7 +42,7 @@ func TestSecondServer(t *testing.T) {
 			t.Error(code, status, text)
 		}
 	}
-	homeroom(t, url, "migrate", "status").expect(t, 0, "north")
+	homeroom(t, url, "migrate", "status", "--all").expect(t, 0, "north")
 
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
@@ -54,8 +54,9 @@ func TestSecondServer(t *testing.T) {
 			}
 		}
 	}
-	homeroom(t, url, "migrate", "apply").expect(t, 1, "2 of 5 schemas failed", "can't be reached")
-	homeroom(t, url, "migrate", "status").expect(t, 1, "2 of 5 schemas could not be looked at", "current")
+	homeroom(t, url, "migrate", "apply").expect(t, 1, "2 of 4 schools are at", "2 failed", "can't be reached")
+	homeroom(t, url, "migrate", "status").expect(t, 0, "current")
+	homeroom(t, url, "migrate", "status", "--verify").expect(t, 1, "2 of 4 schools could not be looked at", "current", "unknown")
 	homeroom(t, url, "database", "check").expect(t, 1, "primary", "north", "1 check failed")
 	homeroom(t, url, "database", "remove", "north").expect(t, 1, "2 schools live")
 	if code := s.stop(t, syscall.SIGTERM); code != 0 {

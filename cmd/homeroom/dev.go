@@ -17,6 +17,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/config"
 	"github.com/homeroom-sms/homeroom/internal/fault"
+	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/school/demo"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
@@ -37,13 +38,13 @@ func (d devCommand) Run(c *console, database *config.Database) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	dirs, err := loadDirectories()
+	if err != nil {
+		return err
+	}
 	if err := p.onDirect(c.ctx, func(conn *pgx.Conn) error {
-		dirs, err := loadDirectories()
-		if err != nil {
-			return err
-		}
-		_, failed, err := migrateApply{selection{Only: "all"}}.apply(c.ctx, conn, dirs)
-		if failed > 0 {
+		rolled, err := fleet.Rollout{Directory: dirs.tenant, Connect: fleet.Dial(conn.Config().ConnString())}.Run(c.ctx)
+		if rolled.Failed > 0 {
 			err = errors.New("a school could not be migrated: see \"homeroom migrate apply\"")
 		}
 		return err

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"path/filepath"
 
+	"ariga.io/atlas/sql/migrate"
 	"entgo.io/ent/dialect/sql/schema"
 	"github.com/jackc/pgx/v5"
 
@@ -18,10 +19,12 @@ import (
 )
 
 type migrateCommand struct {
-	Status migrateStatus `cmd:"" help:"Where every schema stands."`
+	Status migrateStatus `cmd:"" help:"Where the fleet stands."`
 	Apply  migrateApply  `cmd:"" help:"Bring the public schema and every school to the last revision."`
 	Diff   migrateDiff   `cmd:"" help:"Write the migrations that the ent graphs ask for."`
 	Drift  migrateDrift  `cmd:"" help:"What differs in any schema from what its own revision says, and the SQL that mends it."`
+	Hash   migrateHash   `cmd:"" help:"Bring atlas.sum up to date after a file was edited."`
+	Lint   migrateLint   `cmd:"" help:"Say what is dangerous in the new migrations."`
 }
 
 // selection narrows which schemas a command looks at.
@@ -47,116 +50,6 @@ func onFleet(c *console, database *config.Database, do func(*pgx.Conn, directori
 	}
 	err = s.onDirect(c.ctx, func(conn *pgx.Conn) error { return do(conn, dirs) })
 	return errors.Join(err, s.Close())
-}
-
-type migrateStatus struct{ selection }
-
-type targetState struct {
-	target
-	Version string   `json:"version"`
-	Pending []string `json:"pending"`
-	State   string   `json:"state"`
-}
-
-func (m migrateStatus) Run(c *console, database *config.Database) error {
-	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
-		targets, err := m.targets(c.ctx, conn, dirs)
-		if err != nil {
-			return err
-		}
-		var states []targetState
-		unreachable := 0
-		err = onEach(c.ctx, conn, targets, func(conn *pgx.Conn, t target, err error) error {
-			state := fleet.State{}
-			if err == nil {
-				state, err = t.dir.Status(c.ctx, conn, t.Schema)
-			}
-			shown := targetState{t, state.Version, append([]string{}, state.Pending...), describe(state)}
-			if err != nil {
-				unreachable++
-				shown.State = "unknown: " + err.Error()
-			}
-			states = append(states, shown)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		err = list(c.stdout, m.Output, states, []string{"school", "database", "schema", "version", "pending", "state"}, func(s targetState) []string {
-			return []string{s.School, s.Database, s.Schema, s.Version, fmt.Sprint(len(s.Pending)), s.State}
-		})
-		if unreachable > 0 {
-			err = errors.Join(err, fmt.Errorf("%d of %d schemas could not be looked at", unreachable, len(states)))
-		}
-		return err
-	})
-}
-
-func describe(s fleet.State) string {
-	switch {
-	case len(s.Edited) > 0:
-		return "edited after it was applied: " + strings.Join(s.Edited, ", ")
-	case s.Ahead:
-		return "ahead of this program"
-	case len(s.Pending) > 0:
-		return "behind"
-	}
-	return "current"
-}
-
-type migrateApply struct{ selection }
-
-type applied struct {
-	target
-	Version string `json:"version"`
-	Error   string `json:"error,omitempty"`
-}
-
-func (m migrateApply) Run(c *console, database *config.Database) error {
-	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
-		report, failed, err := m.apply(c.ctx, conn, dirs)
-		if err != nil {
-			return err
-		}
-		err = list(c.stdout, m.Output, report, []string{"school", "database", "schema", "version", "error"}, func(a applied) []string {
-			return []string{a.School, a.Database, a.Schema, a.Version, a.Error}
-		})
-		if failed > 0 {
-			err = errors.Join(err, fmt.Errorf("%d of %d schemas failed; the others are done, and running again goes on with those", failed, len(report)))
-		}
-		return err
-	})
-}
-
-// apply brings the selected schemas to their last revision. The public one must succeed; of the
-// schools, one that fails does not hold back the rest.
-func (m migrateApply) apply(ctx context.Context, conn *pgx.Conn, dirs directories) (report []applied, failed int, err error) {
-	if m.Only != "tenant" && len(m.School) == 0 {
-		if _, err := dirs.public.Apply(ctx, conn, publicSchema); err != nil {
-			return nil, 0, err
-		}
-	}
-	targets, err := m.targets(ctx, conn, dirs)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = onEach(ctx, conn, targets, func(there *pgx.Conn, t target, err error) error {
-		state := fleet.State{}
-		if err == nil {
-			state, err = t.dir.Apply(ctx, there, t.Schema)
-		}
-		done := applied{target: t, Version: state.Version}
-		if err == nil && t.School != "" {
-			_, err = conn.Exec(ctx, `UPDATE public.clients SET schema_version = $1 WHERE code = $2 AND schema_version <> $1`, state.Version, t.School)
-		}
-		if err != nil {
-			failed++
-			done.Error = err.Error()
-		}
-		report = append(report, done)
-		return nil
-	})
-	return report, failed, err
 }
 
 type migrateDiff struct {
@@ -202,7 +95,7 @@ func (m migrateDiff) diff(ctx context.Context, s *embedded.Server, graph string,
 				return err
 			}
 		}
-		written, err = fleet.Diff(ctx, s.URL(scratch)+"&search_path=public", m.Dir+"/"+graph, m.Name, tables)
+		written, err = fleet.Diff(ctx, s.URL(scratch)+"&search_path=public", m.Dir+"/"+graph, m.Name, graph == "tenant", tables)
 		if err != nil {
 			return err
 		}
@@ -210,4 +103,27 @@ func (m migrateDiff) diff(ctx context.Context, s *embedded.Server, graph string,
 		return err
 	})
 	return written, err
+}
+
+type migrateHash struct {
+	Dir string `default:"atlas" help:"Folder of the migrations." placeholder:"PATH"`
+}
+
+// Run writes atlas.sum anew for the files as they are. A file that was applied anywhere must not have
+// changed: status and apply tell.
+func (m migrateHash) Run() error {
+	for _, graph := range []string{"public", "tenant"} {
+		dir, err := migrate.NewLocalDir(filepath.Join(m.Dir, graph))
+		if err != nil {
+			return usage("%s is no folder of migrations: %w", filepath.Join(m.Dir, graph), err)
+		}
+		sums, err := dir.Checksum()
+		if err != nil {
+			return err
+		}
+		if err := migrate.WriteSumFile(dir, sums); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -182,7 +182,7 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	registry := tenancy.New(pools, tenancy.Options{Roles: roles, Direct: s.direct})
+	registry := tenancy.New(pools, tenancy.Options{Roles: roles, Direct: s.direct, Requires: dirs.tenant.Requires()})
 	registry.LimitSchools(checked.SchoolMaxConcurrency)
 	return &place{
 		server: s, pools: pools, registry: registry, checked: checked,

@@ -30,7 +30,7 @@ func TestPooler(t *testing.T) {
 	testkit.On(t, url, "DROP EVENT TRIGGER past")
 	behindPooler(t, pooled, direct, "school", "create", "elm", "--name", "Elm", "--domain", "elm.test").expect(t, 0, "elm.test")
 	testkit.On(t, url, "DROP TABLE school_elm.atlas_schema_revisions")
-	behindPooler(t, pooled, direct, "migrate", "status").expect(t, 0, "elm", "behind")
+	behindPooler(t, pooled, direct, "migrate", "status", "--verify").expect(t, 0, "elm", "behind")
 
 	cmd := program(t, t.TempDir(), "serve")
 	cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL="+pooled, "HOMEROOM_DIRECT_DATABASE_URL="+direct)

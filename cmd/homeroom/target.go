@@ -32,10 +32,22 @@ func (s selection) targets(ctx context.Context, conn *pgx.Conn, dirs directories
 	return found, err
 }
 
-// onEach calls do for each target with a connection to its database, one a database; conn is that to
+// onEach calls do for each target with a connection to its database, as onEachPlace does.
+func onEach(ctx context.Context, conn *pgx.Conn, targets []target, do func(*pgx.Conn, target, error) error) error {
+	return onEachPlace(ctx, conn, targets, func(conn *pgx.Conn, group []target, unreachable error) (err error) {
+		for _, t := range group {
+			if err = errors.Join(err, do(conn, t, unreachable)); ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		return err
+	})
+}
+
+// onEachPlace calls do for the targets of each database with a connection to it; conn is that to
 // primary. Where a database can't be reached, do is called with the error instead, and the next is
 // tried.
-func onEach(ctx context.Context, conn *pgx.Conn, targets []target, do func(*pgx.Conn, target, error) error) error {
+func onEachPlace(ctx context.Context, conn *pgx.Conn, targets []target, do func(*pgx.Conn, []target, error) error) error {
 	for len(targets) > 0 {
 		first := targets[0]
 		n := slices.IndexFunc(targets, func(t target) bool { return t.Place() != first.Place() })
@@ -44,14 +56,7 @@ func onEach(ctx context.Context, conn *pgx.Conn, targets []target, do func(*pgx.
 		}
 		group := targets[:n]
 		targets = targets[n:]
-		each := func(conn *pgx.Conn, unreachable error) (err error) {
-			for _, t := range group {
-				if err = errors.Join(err, do(conn, t, unreachable)); ctx.Err() != nil {
-					return ctx.Err()
-				}
-			}
-			return err
-		}
+		each := func(conn *pgx.Conn, unreachable error) error { return do(conn, group, unreachable) }
 		if err := onPlace(ctx, conn, first, each); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type call struct {
 	scope   Scope
 	begin   string // the statement that begins a transaction first; "" for none
 	enter   bool   // the scope must be set first
+	anew    bool   // nothing that is prepared is good enough
 	sql     string
 	args    []any
 }
@@ -108,6 +109,9 @@ func (c *call) send(ctx context.Context) (*rows, error) {
 		c.session.scopes[c.scope] = struct{}{}
 	}
 	key := statementKey{c.scope, c.sql}
+	if c.anew {
+		c.session.forget(key)
+	}
 	if st := c.session.find(key); st != nil {
 		values, formats, err := encode(c.conn.Conn().TypeMap(), st.shape.paramOIDs, c.args)
 		if err != nil {

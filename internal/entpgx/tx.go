@@ -41,6 +41,7 @@ const (
 type Tx struct {
 	db    *DB
 	begin string
+	anew  bool
 
 	mu      sync.Mutex  // the context's end comes from another goroutine
 	stop    func() bool // of watching the context that the transaction began with
@@ -51,6 +52,13 @@ type Tx struct {
 	open    *rows
 	over    error // why it takes no more statements; nil while it does
 }
+
+type anewKey struct{}
+
+// Anew returns a context for the second attempt at a transaction that could be run again
+// (pgconn.SafeToRetry): one begun with it prepares every statement within itself, so it can't fail because
+// the tables have changed since.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anewKey{}, true) }
 
 // Begin begins a transaction and takes a connection for it. When ctx ends, it is rolled back.
 func (db *DB) Begin(ctx context.Context, options *sql.TxOptions) (*Tx, error) {
@@ -67,7 +75,7 @@ func (db *DB) beginIn(ctx context.Context, scope Scope, options *sql.TxOptions) 
 	if err != nil {
 		return nil, db.options.Translate(err)
 	}
-	t := &Tx{db: db, begin: begin, conn: conn, session: s}
+	t := &Tx{db: db, begin: begin, anew: ctx.Value(anewKey{}) != nil, conn: conn, session: s}
 	t.mu.Lock() // ctx may end at once
 	defer t.mu.Unlock()
 	t.stop = context.AfterFunc(ctx, func() { _ = t.finish(rollback, fmt.Errorf("%w: %w", sql.ErrTxDone, ctx.Err())) })
@@ -188,7 +196,7 @@ func (t *Tx) call(scope Scope, query string, args []any) (*call, error) {
 	case t.open != nil:
 		return nil, errRowsOpen
 	}
-	c := &call{db: t.db, conn: t.conn, session: t.session, scope: scope, sql: query, args: args}
+	c := &call{db: t.db, conn: t.conn, session: t.session, scope: scope, anew: t.anew, sql: query, args: args}
 	if !t.begun {
 		c.begin = t.begin
 	}

@@ -2,16 +2,12 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
@@ -19,10 +15,6 @@ var (
 	ident   = postgres.Ident
 	literal = postgres.Literal
 )
-
-// commandLock is the advisory lock that the atlas command holds while it applies,
-// fnv32("atlas_migrate_execute"). Ours is shared: our workers run beside each other, not beside it.
-const commandLock = 2686470616
 
 // State is where a schema stands against a directory.
 type State struct {
@@ -35,153 +27,200 @@ type State struct {
 
 // Status reads where a schema stands.
 func (d *Directory) Status(ctx context.Context, conn *pgx.Conn, schema string) (State, error) {
-	applied, last, err := revisions(ctx, conn, schema)
-	if err != nil {
-		return State{}, fmt.Errorf("reading the revisions of %s: %w", schema, err)
-	}
-	state := State{Version: last, Ahead: last > d.Version()}
-	for _, f := range d.files {
-		switch hash, found := applied[f.version]; {
-		case !found:
-			state.Pending = append(state.Pending, f.version)
-		case hash != f.hash:
-			state.Edited = append(state.Edited, f.version)
-		}
-	}
-	return state, nil
+	revisions, err := readRevisions(ctx, conn, schema)
+	return d.state(revisions), err
 }
 
-// revisions returns the hash of each revision that was applied in full, and the last version. A
+// state is where a schema with these revisions stands.
+func (d *Directory) state(revisions []revision) (s State) {
+	start := ""
+	if len(revisions) == 0 {
+		start = d.lastCheckpoint()
+	}
+	applied := map[string]string{}
+	for _, r := range revisions {
+		if d.isCheckpoint(r.version) {
+			start = r.version
+		}
+		if r.done() {
+			applied[r.version] = r.hash
+			s.Version = d.standsFor(r.version)
+		}
+	}
+	s.Ahead = s.Version > d.Version()
+	for _, f := range d.path(start) {
+		switch hash, found := applied[f.version]; {
+		case !found:
+			s.Pending = append(s.Pending, f.version)
+		case hash != f.hash:
+			s.Edited = append(s.Edited, f.version)
+		}
+	}
+	return s
+}
+
+// obstacle is why the pending files are not to be applied, nil where they are.
+func (s State) obstacle() error {
+	switch {
+	case len(s.Edited) > 0:
+		return &Failure{Message: fmt.Sprintf("revision %s was edited after it had been applied", strings.Join(s.Edited, ", "))}
+	case !s.Ahead && len(s.Pending) > 0 && s.Pending[0] < s.Version:
+		return &Failure{Message: fmt.Sprintf("revision %s is not applied though the later %s is: files must be added at the end", s.Pending[0], s.Version)}
+	}
+	return nil
+}
+
+// revision is a row of atlas_schema_revisions.
+type revision struct {
+	version, hash  string
+	applied, total int
+	failed         bool
+	sums           []string // of the statements that were applied of a file that is not done
+}
+
+func (r revision) done() bool { return r.applied == r.total && !r.failed }
+
+// readRevisions returns the revisions of a schema by version, none where it has no table of them. A
 // version with a dot before it is a note of the atlas command's, no revision.
-func revisions(ctx context.Context, conn *pgx.Conn, schema string) (map[string]string, string, error) {
-	rows, err := conn.Query(ctx, fmt.Sprintf(
-		`SELECT version, hash FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%' AND applied = total AND error IS NULL ORDER BY version`, ident(schema)))
-	applied, last, version, hash := map[string]string{}, "", "", ""
+func readRevisions(ctx context.Context, conn *pgx.Conn, schema string) ([]revision, error) {
+	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT version, hash, applied, total, error IS NOT NULL, partial_hashes FROM %s.atlas_schema_revisions
+		WHERE version NOT LIKE '.%%' ORDER BY version COLLATE "C"`, ident(schema)), pgx.QueryExecModeExec)
+	var revisions []revision
 	if err == nil {
-		_, err = pgx.ForEachRow(rows, []any{&version, &hash}, func() error {
-			applied[version], last = hash, version
-			return nil
+		revisions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r revision, err error) {
+			return r, row.Scan(&r.version, &r.hash, &r.applied, &r.total, &r.failed, &r.sums)
 		})
 	}
 	if postgres.IsUndefined(err) {
-		return applied, "", nil
+		return nil, nil
 	}
-	return applied, last, err
+	if err != nil {
+		return nil, fmt.Errorf("reading the revisions of %s: %w", schema, err)
+	}
+	return revisions, nil
 }
 
 // Apply brings one schema to the directory's last revision, a transaction a file, and returns
 // where it stands then. It may be killed at any point and run again, also twice at once.
 func (d *Directory) Apply(ctx context.Context, conn *pgx.Conn, schema string) (State, error) {
-	for attempt := 1; ; attempt++ {
-		state, err := d.Status(ctx, conn, schema)
-		switch {
-		case err != nil:
-			return state, err
-		case len(state.Edited) > 0:
-			return state, fmt.Errorf("revision %s of %s was edited after it had been applied", strings.Join(state.Edited, ", "), schema)
-		case len(state.Pending) == 0 || state.Ahead:
-			return state, nil
-		}
-		if state.Pending[0] < state.Version {
-			return state, fmt.Errorf("revision %s is not applied to %s though the later %s is: files must be added at the end", state.Pending[0], schema, state.Version)
-		}
-		err = d.applyFile(ctx, conn, schema, state)
-		if err == nil {
-			attempt = 0
-			continue
-		}
-		if !worthRetrying(err) || attempt == 5 {
-			return state, err
-		}
-		select {
-		case <-ctx.Done():
-			return state, ctx.Err()
-		case <-time.After(time.Duration(attempt*attempt) * 50 * time.Millisecond):
-		}
+	c := &climb{directory: d, schema: schema, conn: conn}
+	err := c.look(ctx)
+	if err == nil {
+		err = c.up(ctx)
 	}
+	if err != nil {
+		err = fmt.Errorf("bringing %s up: %w", schema, err)
+	}
+	return c.state, err
 }
 
-func (d *Directory) applyFile(ctx context.Context, conn *pgx.Conn, schema string, state State) error {
-	var next file
-	for _, f := range d.files {
-		if f.version == state.Pending[0] {
-			next = f
-		}
+// climb is one schema's way to the last revision.
+type climb struct {
+	directory *Directory
+	schema    string
+	conn      *pgx.Conn
+	connect   func(context.Context) (*pgx.Conn, error) // for a connection that is lost; nil where it is the caller's
+
+	from     string // the revision it was at before
+	state    State
+	seen     bool       // the state was read here, with the history
+	history  []revision // without what was begun
+	begun    *revision  // of the first pending file, where it was applied in part
+	attempts int
+}
+
+// origin is where the schema is: by what was read here, else by what its revision means.
+func (c *climb) origin() origin {
+	from := origin{bare: c.state.Version == "", seen: c.seen, digests: []string{digestOf(c.history)}, begun: c.begun}
+	if !c.seen {
+		from.digests = c.directory.leadsTo(c.state.Version)
 	}
-	messages := []string{next.script(schema, state.Version)}
-	if next.concurrent {
-		pooled, err := entpgx.Pooled(ctx, conn)
+	return from
+}
+
+// look reads where the schema is.
+func (c *climb) look(ctx context.Context) (err error) {
+	if c.connect != nil && c.conn.IsClosed() {
+		conn, err := c.connect(ctx)
 		if err != nil {
 			return err
 		}
-		if pooled {
-			return fmt.Errorf("revision %s refuses a transaction, so it can't be applied to %s through a connection pooler: connect past it", next.version, schema)
-		}
-		messages = next.messages(schema, state.Version)
-		defer func() { _ = conn.PgConn().Exec(context.WithoutCancel(ctx), afterMessages).Close() }()
+		c.conn = conn
 	}
-	for _, message := range messages {
-		if err := conn.PgConn().Exec(ctx, message).Close(); err != nil {
-			// In a failed multi-statement message the transaction stays open.
-			if conn.PgConn().TxStatus() != 'I' {
-				_ = conn.PgConn().Exec(ctx, "ROLLBACK").Close()
-			}
-			return fmt.Errorf("applying revision %s to %s: %w", next.version, schema, err)
+	revisions, err := readRevisions(ctx, c.conn, c.schema)
+	if err != nil {
+		return err
+	}
+	c.seen, c.state, c.history, c.begun = true, c.directory.state(revisions), nil, nil
+	for _, r := range revisions {
+		if len(c.state.Pending) > 0 && r.version == c.state.Pending[0] {
+			c.begun = &r
+		} else {
+			c.history = append(c.history, r)
 		}
 	}
 	return nil
 }
 
-// raced is the SQLSTATE of our guard: another run has applied something since we looked.
-const raced = "HR002"
-
-func guard(schema, version string) string {
-	return fmt.Sprintf(`DO $guard$ BEGIN
-IF (SELECT coalesce(max(version), '') FROM %s.atlas_schema_revisions WHERE version NOT LIKE '.%%' AND applied = total) <> %s THEN
-RAISE EXCEPTION 'another run was faster' USING ERRCODE = '%s';
-END IF; END $guard$;
-`, ident(schema), literal(version), raced)
-}
-
-// locks keeps the atlas command out and any other run of ours off this schema.
-func locks(schema, scope string) string {
-	return fmt.Sprintf("SELECT pg_advisory%s_lock_shared(%d);\nSELECT pg_advisory%s_lock(hashtextextended(%s, 0));\n",
-		scope, commandLock, scope, literal("homeroom_migrate:"+schema))
-}
-
-// script is one message, one transaction: all of the file and its record, or nothing.
-func (f file) script(schema, version string) string {
-	var b strings.Builder
-	b.WriteString("BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL statement_timeout = 0;\n")
-	b.WriteString(locks(schema, "_xact"))
-	setPath(&b, schema)
-	b.WriteString(revisionsTable(schema))
-	b.WriteString(guard(schema, version))
-	f.write(&b, schema)
-	b.WriteString(grants(schema))
-	b.WriteString("COMMIT;\n")
-	return b.String()
-}
-
-// messages sends each statement by itself, for those that refuse a transaction (CREATE INDEX
-// CONCURRENTLY). A run that was cut off leaves the statements before the cut done; they must be
-// written so that they may run again.
-func (f file) messages(schema, version string) []string {
-	before := "SET statement_timeout = 0;\nSET search_path = " + ident(schema) + ";\n" + revisionsTable(schema) + locks(schema, "")
-	return slices.Concat([]string{before, guard(schema, version)}, f.statements, []string{f.record(schema), grants(schema)})
-}
-
-// afterMessages leaves the connection as messages found it.
-const afterMessages = "SELECT pg_advisory_unlock_all(); RESET statement_timeout; RESET search_path"
-
-func worthRetrying(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
+// up applies the pending files, one after the other. What fails for the moment is tried again, from
+// where the schema is by then.
+func (c *climb) up(ctx context.Context) error {
+	var p patience
+	moved := false
+	for {
+		if err := c.state.obstacle(); err != nil || len(c.state.Pending) == 0 || c.state.Ahead {
+			return err
+		}
+		c.attempts++
+		err := c.next(ctx)
+		if err == nil {
+			c.passed()
+			p, moved = patience{}, true
+			continue
+		}
+		for err != nil {
+			if c.connect == nil && c.conn.IsClosed() {
+				return err
+			}
+			if err := p.wait(ctx, err); err != nil {
+				return err
+			}
+			err = c.look(ctx)
+		}
+		if !moved {
+			c.from = c.state.Version
+		}
 	}
-	switch pg.Code {
-	case raced, "55P03", "40P01", "40001": // lock_not_available, deadlock_detected, serialization_failure
-		return true
+}
+
+// passed says that the first pending file is applied.
+func (c *climb) passed() {
+	f := c.directory.file(c.state.Pending[0])
+	c.state.Version, c.state.Pending = c.directory.standsFor(f.version), c.state.Pending[1:]
+	c.history, c.begun = append(c.history, f.whole()), nil
+}
+
+// grace is how long a file that is being applied may go on once the run was told to stop. Then it is
+// rolled back.
+const grace = 5 * time.Second
+
+// next applies the first pending file.
+func (c *climb) next(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-work.Done():
+		case <-time.After(grace):
+			cancel()
+		}
+	})()
+	f := c.directory.file(c.state.Pending[0])
+	if err := f.check(c.begun); err != nil {
+		return err
 	}
-	return false
+	if f.concurrent {
+		return c.outside(work, f)
+	}
+	return f.send(work, c.conn, f.script(c.schema, c.origin()))
 }

@@ -7,21 +7,27 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"ariga.io/atlas/sql/migrate"
-	_ "ariga.io/atlas/sql/postgres" // lets atlas open a URL of this scheme
+	"ariga.io/atlas/sql/postgres" // also lets atlas open a URL of this scheme
+	"ariga.io/atlas/sql/schema"
 	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql/schema"
+	entschema "entgo.io/ent/dialect/sql/schema"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+const indent = "  "
+
+// register makes pgx known under the name that atlas opens.
+var register = sync.OnceFunc(func() { sql.Register("postgres", stdlib.GetDefaultDriver()) })
+
 // Diff compares a graph's tables with what the migrations in the folder at path add up to, and
 // writes a file with the difference, if there is one. scratchURL is an empty database to try them
-// in. It returns the names of the files that were written.
-func Diff(ctx context.Context, scratchURL, path, name string, tables []*schema.Table) ([]string, error) {
-	if !slices.Contains(sql.Drivers(), "postgres") {
-		sql.Register("postgres", stdlib.GetDefaultDriver()) // the name that atlas opens
-	}
+// in. With mark, a file without which the graph's program can't work is marked so. It returns
+// the names of the files that were written.
+func Diff(ctx context.Context, scratchURL, path, name string, mark bool, tables []*entschema.Table) ([]string, error) {
+	register()
 	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
@@ -30,22 +36,7 @@ func Diff(ctx context.Context, scratchURL, path, name string, tables []*schema.T
 	if err != nil {
 		return nil, err
 	}
-	graph, err := schema.NewMigrateURL(scratchURL,
-		schema.WithDialect(dialect.Postgres),
-		schema.WithDir(dir),
-		schema.WithFormatter(migrate.DefaultFormatter),
-		schema.WithMigrationMode(schema.ModeReplay),
-		schema.WithDropColumn(true),
-		schema.WithDropIndex(true),
-		schema.WithErrNoPlan(true),
-		schema.WithIndent("  "),
-	)
-	if err != nil {
-		return nil, err
-	}
-	if err := graph.NamedDiff(ctx, name, tables...); errors.Is(err, migrate.ErrNoPlan) {
-		return nil, nil
-	} else if err != nil {
+	if err := writeDiff(ctx, scratchURL, dir, name, &formatter{ctx: ctx, mark: mark}, tables); err != nil {
 		return nil, fmt.Errorf("comparing the graph with %s: %w", path, err)
 	}
 	after, err := dir.Files()
@@ -59,4 +50,85 @@ func Diff(ctx context.Context, scratchURL, path, name string, tables []*schema.T
 		}
 	}
 	return written, nil
+}
+
+func writeDiff(ctx context.Context, scratchURL string, dir migrate.Dir, name string, format *formatter, tables []*entschema.Table) error {
+	graph, err := entschema.NewMigrateURL(scratchURL,
+		entschema.WithDialect(dialect.Postgres),
+		entschema.WithDir(dir),
+		entschema.WithFormatter(format),
+		entschema.WithMigrationMode(entschema.ModeReplay),
+		entschema.WithDropColumn(true),
+		entschema.WithDropIndex(true),
+		entschema.WithErrNoPlan(true),
+		entschema.WithIndent(indent),
+		entschema.WithDiffHook(format.collect),
+	)
+	if err != nil {
+		return err
+	}
+	err = graph.NamedDiff(ctx, name, tables...)
+	if errors.Is(err, migrate.ErrNoPlan) {
+		if len(format.dropped) == 0 {
+			return nil
+		}
+		return migrate.NewPlanner(nil, dir, migrate.PlanFormat(format)).WritePlan(&migrate.Plan{Name: name})
+	}
+	return err
+}
+
+// formatter writes a plan as atlas does. The tables that the migrations make and the graph lacks, which
+// ent leaves out of its plan, are added: last, when nothing refers to them any more.
+type formatter struct {
+	ctx     context.Context //nolint:containedctx // a Formatter is given none
+	mark    bool
+	dropped []schema.Change
+}
+
+func (f *formatter) collect(next entschema.Differ) entschema.Differ {
+	return entschema.DiffFunc(func(current, desired *schema.Schema) ([]schema.Change, error) {
+		changes, err := next.Diff(current, desired)
+		for _, change := range changes {
+			if _, ok := change.(*schema.DropTable); ok {
+				f.dropped = append(f.dropped, change)
+			}
+		}
+		return changes, err
+	})
+}
+
+// Format formats a plan and the tables to drop.
+func (f *formatter) Format(plan *migrate.Plan) ([]migrate.File, error) {
+	marked := f.mark && slices.ContainsFunc(plan.Changes, required)
+	drops, err := postgres.DefaultPlan.PlanChanges(f.ctx, plan.Name, f.dropped, func(o *migrate.PlanOptions) {
+		o.SchemaQualifier, o.Indent = new(string), indent
+	})
+	if err != nil {
+		return nil, err
+	}
+	plan.Changes = append(plan.Changes, drops.Changes...)
+	files, err := migrate.DefaultFormatter.Format(plan)
+	for i, file := range files {
+		if marked {
+			files[i] = migrate.NewLocalFile(file.Name(), append([]byte(requires+"\n\n"), file.Bytes()...))
+		}
+	}
+	return files, err
+}
+
+// required reports whether the program can't work without a change: ent reads and writes every column
+// that it knows. An index more or less it does not notice.
+func required(change *migrate.Change) bool {
+	if modify, ok := change.Source.(*schema.ModifyTable); ok {
+		return slices.ContainsFunc(modify.Changes, func(c schema.Change) bool { return !indexOnly(c) })
+	}
+	return !indexOnly(change.Source)
+}
+
+func indexOnly(c schema.Change) bool {
+	switch c.(type) {
+	case *schema.AddIndex, *schema.DropIndex, *schema.ModifyIndex:
+		return true
+	}
+	return false
 }

@@ -7,6 +7,7 @@ package fleet
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"ariga.io/atlas/sql/migrate"
@@ -14,13 +15,18 @@ import (
 
 // Directory is a folder of migrations whose files were checked against their atlas.sum.
 type Directory struct {
-	files []file
+	files       []file // without the checkpoints
+	checkpoints []file
+	known       map[string]State // where the histories that lead along the directory end, by their digest
 }
 
 type file struct {
-	version, description, hash string
-	statements                 []string
-	concurrent                 bool // atlas:txmode none
+	name, version, description, hash string
+	statements                       []string
+	concurrent                       bool // atlas:txmode none
+	required                         bool // homeroom:requires
+	grants                           bool // there may be new tables or sequences, which have none
+	counted                          bool // PostgreSQL counts the statements as the library does
 }
 
 // Load reads and checks a folder of migrations. It returns an error where a file and atlas.sum
@@ -58,8 +64,13 @@ func Load(folder fs.FS) (*Directory, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading migration %s: %w", f.Name(), err)
 		}
-		d.files = append(d.files, read)
+		if checkpoint, ok := f.(migrate.CheckpointFile); ok && checkpoint.IsCheckpoint() {
+			d.checkpoints = append(d.checkpoints, read)
+		} else {
+			d.files = append(d.files, read)
+		}
 	}
+	d.known = d.digests()
 	return d, nil
 }
 
@@ -72,63 +83,93 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	read := file{version: f.Version(), description: f.Desc(), hash: hash, statements: statements}
+	read := file{name: f.Name(), version: f.Version(), description: f.Desc(), hash: hash, statements: statements, grants: needGrants(statements), required: isRequired(f.Bytes())}
 	if local, ok := f.(*migrate.LocalFile); ok {
 		mode := local.Directive("txmode")
 		read.concurrent = len(mode) > 0 && mode[len(mode)-1] == "none"
+		read.counted = len(local.Directive("delimiter")) == 0
 	}
 	return read, nil
 }
 
+// requires, in a file's head, says that the program that carries the file can't work on a schema without
+// it.
+const requires = "-- homeroom:requires"
+
+// isRequired reports whether a file's head, the comments before its first statement, says requires.
+func isRequired(content []byte) bool {
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		comment, ok := strings.CutPrefix(line, "--")
+		switch {
+		case strings.TrimSpace(comment) == strings.TrimPrefix(requires, "-- "):
+			return ok
+		case !ok && line != "":
+			return false
+		}
+	}
+	return false
+}
+
+// Requires returns the revision that a schema must have for this program to work on it, "" for none.
+func (d *Directory) Requires() (version string) {
+	for _, f := range d.files {
+		if f.required {
+			version = f.version
+		}
+	}
+	return version
+}
+
 // Version returns the last revision, "" in an empty directory.
 func (d *Directory) Version() string {
-	if len(d.files) == 0 {
+	path := d.path(d.lastCheckpoint())
+	if len(path) == 0 {
 		return ""
 	}
-	return d.files[len(d.files)-1].version
+	return d.standsFor(path[len(path)-1].version)
 }
 
-// CreateScript returns the SQL that makes a schema with all its tables and revisions. It is meant
-// for a transaction of the caller's; the search_path is put back to what it was before.
-func (d *Directory) CreateScript(schema string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE SCHEMA %s;\n", ident(schema))
-	b.WriteString("SELECT set_config('homeroom.search_path', current_setting('search_path'), true);\n")
-	setPath(&b, schema)
-	b.WriteString(revisionsTable(schema))
-	for _, f := range d.files {
-		f.write(&b, schema)
+func (d *Directory) lastCheckpoint() string {
+	if len(d.checkpoints) == 0 {
+		return ""
 	}
-	b.WriteString("SELECT set_config('search_path', current_setting('homeroom.search_path'), true);\n")
-	return b.String()
+	return d.checkpoints[len(d.checkpoints)-1].version
 }
 
-func setPath(b *strings.Builder, schema string) {
-	fmt.Fprintf(b, "SELECT set_config('search_path', %s, true);\n", literal(ident(schema)))
-}
-
-// write appends the file's statements and the row that records them.
-func (f file) write(b *strings.Builder, schema string) {
-	for _, statement := range f.statements {
-		b.WriteString(strings.TrimRight(statement, "; \n"))
-		b.WriteString(";\n")
+// path returns the files of a history that begins with a checkpoint, or of one that does not: "".
+func (d *Directory) path(checkpoint string) []file {
+	if checkpoint == "" {
+		return d.files
 	}
-	b.WriteString(f.record(schema))
+	at := slices.IndexFunc(d.checkpoints, func(f file) bool { return f.version == checkpoint })
+	after := slices.IndexFunc(d.files, func(f file) bool { return f.version > checkpoint })
+	if after < 0 {
+		after = len(d.files)
+	}
+	return slices.Concat(d.checkpoints[at:at+1], d.files[after:])
 }
 
-// record is the row the atlas command would write: type 2 is "executed", times are nanoseconds.
-func (f file) record(schema string) string {
-	return fmt.Sprintf(`INSERT INTO %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
-VALUES (%s, %s, 2, %d, %d, now(), (extract(epoch FROM clock_timestamp() - now()) * 1e9)::bigint, %s, 'homeroom');
-`, ident(schema), literal(f.version), literal(f.description), len(f.statements), len(f.statements), literal(f.hash))
+// file returns the file of a revision that the directory has.
+func (d *Directory) file(version string) file {
+	all := slices.Concat(d.checkpoints, d.files)
+	return all[slices.IndexFunc(all, func(f file) bool { return f.version == version })]
 }
 
-// revisionsTable is the table exactly as the atlas command makes it: it drops columns it does not know.
-func revisionsTable(schema string) string {
-	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s.atlas_schema_revisions (
-version character varying NOT NULL PRIMARY KEY, description character varying NOT NULL, type bigint NOT NULL DEFAULT 2,
-applied bigint NOT NULL DEFAULT 0, total bigint NOT NULL DEFAULT 0, executed_at timestamptz NOT NULL,
-execution_time bigint NOT NULL, error text NULL, error_stmt text NULL, hash character varying NOT NULL,
-partial_hashes jsonb NULL, operator_version character varying NOT NULL);
-`, ident(schema))
+func (d *Directory) isCheckpoint(version string) bool {
+	return slices.ContainsFunc(d.checkpoints, func(f file) bool { return f.version == version })
+}
+
+// standsFor returns the revision that a schema is at after the given one: a checkpoint sums up the
+// files before it, so it is the last of those.
+func (d *Directory) standsFor(version string) string {
+	if !d.isCheckpoint(version) {
+		return version
+	}
+	for _, f := range slices.Backward(d.files) {
+		if f.version < version {
+			return f.version
+		}
+	}
+	return version
 }

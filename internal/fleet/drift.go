@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -206,24 +205,13 @@ func again(schema string, objects []object) string {
 	return "SET LOCAL search_path = " + ident(schema) + ";\n" + strings.Join(m.statements(), ";\n")
 }
 
-var concurrently = regexp.MustCompile(`(?i)\bCONCURRENTLY\b`)
-
-// until returns the directory up to a version, fit for one transaction.
+// until returns the directory up to a version.
 func (d *Directory) until(version string) *Directory {
-	until := &Directory{}
-	for _, f := range d.files {
-		if f.version > version {
-			break
-		}
-		if f.concurrent {
-			f.statements = slices.Clone(f.statements)
-			for i, statement := range f.statements {
-				f.statements[i] = concurrently.ReplaceAllLiteralString(statement, "")
-			}
-		}
-		until.files = append(until.files, f)
+	n := slices.IndexFunc(d.files, func(f file) bool { return f.version > version })
+	if n < 0 {
+		n = len(d.files)
 	}
-	return until
+	return &Directory{files: d.files[:n]}
 }
 
 // reading runs do in a transaction that is never committed.

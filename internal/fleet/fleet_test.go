@@ -112,7 +112,7 @@ func TestGraphsAndMigrationsAgree(t *testing.T) {
 		if err := os.CopyFS(dir, graph.files); err != nil {
 			t.Fatal(err)
 		}
-		written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", graph.tables)
+		written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", false, graph.tables)
 		if err != nil || len(written) > 0 {
 			t.Errorf("%s: the migrations lack %v (%v): run make generate", graph.name, written, err)
 		}
@@ -130,7 +130,7 @@ func TestDiffWritesWhatIsMissing(t *testing.T) {
 	narrower := *tables[at]
 	narrower.Columns = slices.DeleteFunc(slices.Clone(narrower.Columns), func(c *schema.Column) bool { return c.Name == "address" })
 	tables[at] = &narrower
-	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "drop_address", tables)
+	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "drop_address", false, tables)
 	if err != nil || len(written) != 1 {
 		t.Fatal(written, err)
 	}
@@ -189,7 +189,7 @@ func TestFileAppliesWholeOrNotAtAll(t *testing.T) {
 	conn := connect(t, testkit.EmptyDatabase(t))
 	d := load(t, folder(t, "1", "CREATE TABLE a (id int);", "2", "CREATE TABLE b (id int); SELECT 1/0;"))
 	state, err := d.Apply(t.Context(), conn, "public")
-	if err == nil || !strings.Contains(err.Error(), "applying revision 2 to public") || state.Version != "1" {
+	if err == nil || !strings.Contains(err.Error(), "bringing public up: 2_step.sql: statement 2 (SELECT 1/0)") || state.Version != "1" {
 		t.Fatalf("%+v %v", state, err)
 	}
 	if left := query[*string](t, conn, "SELECT to_regclass('public.b')::text"); left != nil {

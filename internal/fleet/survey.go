@@ -29,7 +29,6 @@ type history struct {
 
 // Survey reads where schemas of one database stand, as Status does for one, in a query for each 500.
 func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string) (map[string]State, error) {
-	known := d.digests()
 	states := make(map[string]State, len(schemas))
 	for chunk := range slices.Chunk(schemas, surveyed) {
 		found, err := histories(ctx, conn, chunk)
@@ -37,16 +36,12 @@ func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string
 			return nil, fmt.Errorf("reading the revisions of %d schemas: %w", len(chunk), err)
 		}
 		for _, h := range found {
-			applied, ours := known[h.Digest]
+			state, ours := d.known[h.Digest]
 			switch {
 			case !h.Exists:
 				states[h.Schema] = State{Missing: true}
 			case ours && h.Whole:
-				state := State{Version: h.Last}
-				for _, f := range d.files[applied:] {
-					state.Pending = append(state.Pending, f.version)
-				}
-				states[h.Schema] = state
+				states[h.Schema] = state.copied()
 			default:
 				state, err := d.Status(ctx, conn, h.Schema)
 				if err != nil {
@@ -59,16 +54,51 @@ func (d *Directory) Survey(ctx context.Context, conn *pgx.Conn, schemas []string
 	return states, nil
 }
 
-// digests are those of the histories that lead along this directory, and how many files each has.
-func (d *Directory) digests() map[string]int {
-	known := map[string]int{"": 0}
-	var lines []string
-	for i, f := range d.files {
-		lines = append(lines, f.version+" "+f.hash)
-		sum := md5.Sum([]byte(strings.Join(lines, "\n"))) //nolint:gosec // as above
-		known[hex.EncodeToString(sum[:])] = i + 1
+// copied has its own list of what is pending.
+func (s State) copied() State {
+	s.Pending = append([]string(nil), s.Pending...)
+	return s
+}
+
+// digests are those of the histories that lead along this directory, and where each ends.
+func (d *Directory) digests() map[string]State {
+	known := map[string]State{"": d.state(nil)}
+	starts := []string{""}
+	for _, f := range d.checkpoints {
+		starts = append(starts, f.version)
+	}
+	for _, start := range starts {
+		path := d.path(start)
+		var pending []string
+		for _, f := range path {
+			pending = append(pending, f.version)
+		}
+		var history []revision
+		for i, f := range path {
+			history = append(history, f.whole())
+			known[digestOf(history)] = State{Version: d.standsFor(f.version), Pending: pending[i+1:]}
+		}
 	}
 	return known
+}
+
+// whole is the revision of a file that is applied in full.
+func (f file) whole() revision { return revision{version: f.version, hash: f.hash} }
+
+// digest is short for a history. PostgreSQL makes the same.
+func digestOf(history []revision) string {
+	if len(history) == 0 {
+		return ""
+	}
+	lines := make([]string, len(history))
+	for i, r := range history {
+		lines[i] = r.version + " "
+		if r.done() {
+			lines[i] += r.hash
+		}
+	}
+	sum := md5.Sum([]byte(strings.Join(lines, "\n"))) //nolint:gosec // as above
+	return hex.EncodeToString(sum[:])
 }
 
 // histories asks for all schemas at once. One query over all their tables would be planned for

@@ -33,7 +33,7 @@ type Recorded struct {
 }
 
 // Targets returns the schemas of the schools with the given codes, or of all, by database and code. A
-// school that is being made has no schema yet. Before the public schema has its tables there are no
+// school that is being made has no schema yet, one that is being purged perhaps no more. Before the public schema has its tables there are no
 // schools, and before it has that of databases all are in primary. conn is to primary.
 func Targets(ctx context.Context, conn *pgx.Conn, codes []string) ([]Target, error) {
 	var clients, databases, outcomes bool
@@ -51,7 +51,7 @@ func Targets(ctx context.Context, conn *pgx.Conn, codes []string) ([]Target, err
 	}
 	rows, err := conn.Query(ctx, `SELECT c.code, c.schema_name, c.role_name, c.schema_version, `+recorded+`, c.database, CASE WHEN c.isolation = 'database' THEN c.schema_name ELSE '' END,
 		coalesce(d.url, ''), coalesce(d.password_ref, ''), coalesce(d.kind = 'dedicated', false) FROM public.clients c LEFT JOIN `+join+` d ON d.name = c.database
-		WHERE c.state <> 'provisioning' AND (cardinality($1::text[]) = 0 OR c.code = ANY ($1))
+		WHERE c.state NOT IN ('provisioning', 'failed') AND (cardinality($1::text[]) = 0 OR c.code = ANY ($1))
 		ORDER BY c.database <> 'primary', c.database, 9, c.code`, append([]string{}, codes...))
 	if err != nil {
 		return nil, err

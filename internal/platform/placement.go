@@ -175,6 +175,7 @@ func (p *Platform) open(ctx context.Context, by Actor, row *publicdb.School, ver
 // it can't take back now it leaves to Recover.
 func (p *Platform) takeBack(ctx context.Context, conn *pgx.Conn, row *publicdb.School) (ready bool, err error) {
 	err = p.inTx(ctx, func(tx *publicdb.Client) error {
+		ready = false // it may be run again
 		now, err := tx.School.Query().Where(school.ID(row.ID)).ForUpdate().Only(ctx)
 		switch {
 		case publicdb.IsNotFound(err):

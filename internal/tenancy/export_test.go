@@ -12,6 +12,9 @@ func NewOver(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx.Con
 	return newRegistry(pools, primary, direct, Options{Roles: true})
 }
 
+// Require lets a test be a program that requires a revision. It goes before the first look-up.
+func (r *Registry) Require(version string) { r.options.Requires = version }
+
 // Trusts lets a test wait until changes are heard, or are not.
 func (r *Registry) Trusts() bool { return r.memory.trust.get() == trusted }
 

@@ -28,7 +28,7 @@ type index struct {
 	known   *otter.Cache[string, *link]
 	unknown *otter.Cache[string, uint32] // the beat at which the database had no such key
 	asker   *asker
-	open    func(row, *gate) (*Tenant, error)
+	open    func(row, *schoolEntry) (*Tenant, error)
 	sort
 }
 
@@ -52,9 +52,10 @@ type row struct {
 	placed     publicdb.School // where its records are, and the role that reaches them
 	state      school.State
 	active     bool
+	version    string // of its schema, as far as the platform knows
 }
 
-func newIndex(m *memory, s sort, query queryFunc, open func(row, *gate) (*Tenant, error)) *index {
+func newIndex(m *memory, s sort, query queryFunc, open func(row, *schoolEntry) (*Tenant, error)) *index {
 	x := &index{
 		memory: m, sort: s, open: open,
 		known:   otter.Must(&otter.Options[string, *link]{MaximumSize: mostKnown}),
@@ -126,7 +127,7 @@ func (x *index) settle(generation uint64, keys []string, rows []row) map[string]
 			continue
 		}
 		e, a := x.entry(r.id), &answer{}
-		a.tenant, a.err = x.open(r, e.gate)
+		a.tenant, a.err = x.open(r, e)
 		answers[r.key] = a
 		if keep {
 			e.last.Store(a)

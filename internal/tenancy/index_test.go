@@ -28,11 +28,11 @@ type book struct {
 func newBook() *book {
 	b := &book{rows: map[string]row{}}
 	r := &Registry{memory: &memory{schools: map[uuid.UUID]*schoolEntry{}}}
-	open := func(found row, g *gate) (*Tenant, error) {
+	open := func(found row, e *schoolEntry) (*Tenant, error) {
 		if !found.active {
 			return nil, fault.New(fault.SchoolInactive, "off")
 		}
-		return &Tenant{ID: found.id, Code: found.code, gate: g}, nil
+		return &Tenant{ID: found.id, Code: found.code, gate: e.gate}, nil
 	}
 	r.hosts, r.contacts = newIndex(r.memory, hostIndex, b.query, open), newIndex(r.memory, contactIndex, b.query, open)
 	b.Registry = r

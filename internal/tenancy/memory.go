@@ -48,6 +48,7 @@ func (b *trustBox) set(t trust) { b.value.Store(int32(t)) }
 // than schools that exist, and their gates must outlive what is known of them.
 type schoolEntry struct {
 	gate *gate
+	own  revisions
 	last atomic.Pointer[answer] // nil if the row has changed since it was read
 }
 

@@ -33,7 +33,7 @@ func hashed(contact string) string {
 // The queries of the indexes: $1 is the keys. The first row of a key counts: one that is a contact's
 // phone and another's user id leads to the former.
 const (
-	columns  = "c.id, c.code, c.name, c.schema_name, c.role_name, c.isolation, c.database, c.state, c.is_active"
+	columns  = "c.id, c.code, c.name, c.schema_name, c.role_name, c.isolation, c.database, c.state, c.is_active, c.schema_version"
 	byDomain = "SELECT d.domain, " + columns + " FROM domains d JOIN clients c ON c.id = d.tenant_id WHERE d.domain = ANY($1::text[])"
 
 	byContact = "SELECT w.phone, " + columns + " FROM whatsapp_contacts w JOIN clients c ON c.id = w.school_id WHERE w.phone = ANY($1::text[])" +
@@ -51,7 +51,7 @@ func (r *Registry) query(text string) queryFunc {
 		defer func() { _ = rows.Close() }() // read to its end, or failed
 		for rows.Next() {
 			var next row
-			if err := rows.Scan(&next.key, &next.id, &next.code, &next.name, &next.placed.SchemaName, &next.placed.RoleName, &next.placed.Isolation, &next.placed.Database, &next.state, &next.active); err != nil {
+			if err := rows.Scan(&next.key, &next.id, &next.code, &next.name, &next.placed.SchemaName, &next.placed.RoleName, &next.placed.Isolation, &next.placed.Database, &next.state, &next.active, &next.version); err != nil {
 				return nil, err
 			}
 			found = append(found, next)

@@ -29,7 +29,7 @@ type Registry struct {
 	db       *entpgx.DB // of primary
 	pools    *postgres.Pools
 	public   *publicdb.Client
-	roles    bool
+	options  Options
 	memory   *memory
 	hosts    *index
 	contacts *index
@@ -41,8 +41,9 @@ type Registry struct {
 
 // Options are how a registry works.
 type Options struct {
-	Roles  bool   // requests of a school that has a PostgreSQL role run as that role
-	Direct string // URL of primary past its pooler, for what needs a session; "" if there is none
+	Roles    bool   // requests of a school that has a PostgreSQL role run as that role
+	Direct   string // URL of primary past its pooler, for what needs a session; "" if there is none
+	Requires string // the revision without which a school can't be served, "" for any
 }
 
 // Tenant is one school as a request meets it.
@@ -52,7 +53,8 @@ type Tenant struct {
 	Name string
 	DB   *tenantdb.Client // in the school's schema, and in no other
 
-	gate *gate
+	gate  *gate
+	admit func(context.Context) error // says whether it can be served; nil if it can
 }
 
 // New returns the registry of the schools in the databases of pools, and tells pools where databases
@@ -65,7 +67,7 @@ func New(pools *postgres.Pools, options Options) *Registry {
 func newRegistry(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx.ConnConfig, error), options Options) *Registry {
 	r := &Registry{
 		db:    entpgx.New(primary, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256}),
-		pools: pools, roles: options.Roles, direct: direct,
+		pools: pools, options: options, direct: direct,
 		memory: &memory{schools: map[uuid.UUID]*schoolEntry{}},
 	}
 	r.public = publicdb.NewClient(publicdb.Driver(r.db.Driver(scope(publicSchema))))
@@ -103,7 +105,7 @@ func (r *Registry) Ping(ctx context.Context) error {
 // right anywhere else. A fault of ours then ends in PostgreSQL's own "permission denied".
 func (r *Registry) client(s *publicdb.School) *tenantdb.Client {
 	in := scope(s.SchemaName)
-	if r.roles {
+	if r.options.Roles {
 		in.Role = s.RoleName
 	}
 	return tenantdb.NewClient(tenantdb.Driver(r.on(DatabaseOf(s)).Driver(in)))
@@ -117,13 +119,14 @@ func (r *Registry) Schema(database, schema string) *tenantdb.Client {
 
 // ByHost returns the school that a Host header names. A host that leads to no school, or to a
 // deleted one, is UnknownHost; a school that is switched off is SchoolInactive; one that can't
-// serve for now is SchoolUnavailable.
+// serve for now, or is behind what the program requires, is SchoolUnavailable.
 func (r *Registry) ByHost(ctx context.Context, host string) (*Tenant, error) {
 	name, err := NormaliseHost(host)
 	if err != nil {
 		return nil, unknownHost()
 	}
-	return r.hosts.find(ctx, name)
+	found, err := r.hosts.find(ctx, name)
+	return admitted(ctx, found, err)
 }
 
 // ByContact returns the school of a WhatsApp contact, by phone number (E.164) or WhatsApp user id.
@@ -132,11 +135,12 @@ func (r *Registry) ByContact(ctx context.Context, contact string) (*Tenant, erro
 	if len(contact) > 128 || strings.ContainsRune(contact, 0) || !utf8.ValidString(contact) { // none that the table can hold
 		return nil, unknownContact()
 	}
-	return r.contacts.find(ctx, contact)
+	found, err := r.contacts.find(ctx, contact)
+	return admitted(ctx, found, err)
 }
 
 // tenant opens a school, if it can be served; a deleted one is none.
-func (r *Registry) tenant(found row, g *gate) (*Tenant, error) {
+func (r *Registry) tenant(found row, e *schoolEntry) (*Tenant, error) {
 	switch {
 	case found.state == school.StateDeleted:
 		return nil, nil //nolint:nilnil // the index knows what to say of it
@@ -145,5 +149,9 @@ func (r *Registry) tenant(found row, g *gate) (*Tenant, error) {
 	case !found.active:
 		return nil, fault.New(fault.SchoolInactive, "The school is switched off.")
 	}
-	return &Tenant{ID: found.id, Code: found.code, Name: found.name, DB: r.client(&found.placed), gate: g}, nil
+	t := &Tenant{ID: found.id, Code: found.code, Name: found.name, DB: r.client(&found.placed), gate: e.gate}
+	if found.version < r.options.Requires {
+		t.admit = func(ctx context.Context) error { return r.caughtUp(ctx, &found.placed, &e.own) }
+	}
+	return t, nil
 }

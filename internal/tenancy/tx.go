@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
@@ -31,7 +32,14 @@ func (t *Tx) Schema(name string) *tenantdb.Client {
 
 // InTx runs do in one transaction on primary. It commits if do returns nil, else nothing that do did stays. When
 // it returns, this registry finds schools as the transaction left them; others do within moments.
+//
+// A transaction that was rolled back through no fault of its own, because the tables have been changed
+// while it ran, is run once more: do must bear that.
 func (r *Registry) InTx(ctx context.Context, do func(*Tx) error) error {
+	return again(ctx, func(ctx context.Context) error { return r.inTx(ctx, do) })
+}
+
+func (r *Registry) inTx(ctx context.Context, do func(*Tx) error) error {
 	tx, err := r.db.Begin(ctx, nil)
 	if err != nil {
 		return err
@@ -65,11 +73,13 @@ func (r *Registry) InTxAt(ctx context.Context, database string, do func(*Tx) err
 	if database == postgres.Primary {
 		return r.InTx(ctx, do)
 	}
-	tx, err := r.on(database).Begin(ctx, nil)
-	if err != nil {
-		return err
-	}
-	return finish(tx, func() error { return do(&Tx{tx}) })
+	return again(ctx, func(ctx context.Context) error {
+		tx, err := r.on(database).Begin(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return finish(tx, func() error { return do(&Tx{tx}) })
+	})
 }
 
 // fenceTime bounds the wait for a message that comes within a millisecond, or with a lost connection
@@ -78,11 +88,22 @@ const fenceTime = 100 * time.Millisecond
 
 // InTx runs do in one transaction on a school's tables, like Registry.InTx.
 func InTx(ctx context.Context, db *tenantdb.Client, do func(*tenantdb.Client) error) error {
-	tx, err := db.Tx(ctx)
-	if err != nil {
-		return err
+	return again(ctx, func(ctx context.Context) error {
+		tx, err := db.Tx(ctx)
+		if err != nil {
+			return err
+		}
+		return finish(tx, func() error { return do(tx.Client()) })
+	})
+}
+
+// again runs a transaction, and once more if it was rolled back through no fault of its own.
+func again(ctx context.Context, run func(context.Context) error) error {
+	err := run(ctx)
+	if pgconn.SafeToRetry(err) {
+		return run(entpgx.Anew(ctx))
 	}
-	return finish(tx, func() error { return do(tx.Client()) })
+	return err
 }
 
 type transaction interface {

@@ -41,6 +41,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Setup", Description: "How far a school has come in getting started."},
 			{Name: "WhatsApp contacts", Description: "Which school a WhatsApp user belongs to."},
 			{Name: "Databases", Description: "The PostgreSQL databases, beside primary, that may hold schools."},
+			{Name: "Migrations", Description: "Where the schools stand with the changes of their tables."},
 			{Name: "API keys", Description: "Who may use this API."},
 			{Name: "Operations", Description: "Work that takes longer than a request, and how far it has come."},
 			{Name: "Audit", Description: "Who did what to which school, when and from where."},
@@ -52,6 +53,7 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerSetup(api)
 	s.registerContacts(api)
 	s.registerDatabases(api)
+	s.registerMigrations(api)
 	s.registerKeys(api)
 	s.registerOperations(api)
 	s.registerAudit(api)

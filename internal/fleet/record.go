@@ -1,0 +1,137 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// recorded is an outcome on its way into public.clients.
+type recorded struct {
+	Outcome
+	changed bool // the schema was worked at
+}
+
+// How many outcomes are recorded at once, and how long the first of them waits for others.
+const (
+	batchSize = 100
+	batchTime = 200 * time.Millisecond
+)
+
+// recorder writes the outcomes into public.clients, which announces the schools to all that serve them.
+type recorder struct {
+	run      *run
+	dry      bool // it writes nothing
+	outcomes chan recorded
+	done     chan error
+}
+
+func (r *run) record(dry bool) *recorder {
+	rec := &recorder{r, dry, make(chan recorded, batchSize), make(chan error, 1)}
+	go func() { rec.done <- rec.work() }()
+	return rec
+}
+
+// close waits until all is written.
+func (rec *recorder) close() error {
+	close(rec.outcomes)
+	return <-rec.done
+}
+
+// work gathers outcomes and writes them in batches. What can't be written is told at the end: the
+// schools are as they are, and the next run finds them so.
+func (rec *recorder) work() error {
+	var batch []recorded
+	var lost int
+	var why error
+	flush := func() {
+		if err := rec.write(batch); err != nil {
+			lost, why = lost+len(batch), err
+		}
+		batch = batch[:0]
+	}
+	timer := time.NewTimer(batchTime)
+	defer timer.Stop()
+	for open := true; open; {
+		select {
+		case o, more := <-rec.outcomes:
+			if open = more; !more {
+				break
+			}
+			if rec.run.Finished != nil && (o.Attempts > 0 || o.Failure != nil || o.Skipped != "") {
+				rec.run.Finished(o.Outcome)
+			}
+			if !rec.dry && o.worthWriting() {
+				if batch = append(batch, o); len(batch) == 1 {
+					timer.Reset(batchTime)
+				}
+			}
+			if len(batch) == batchSize {
+				flush()
+			}
+		case <-timer.C:
+			flush()
+		}
+	}
+	flush()
+	if lost > 0 {
+		return fmt.Errorf("the outcome of %d schools could not be recorded: %w", lost, postgres.Fault(why))
+	}
+	return nil
+}
+
+// worthWriting leaves alone what says so already, and schools that nobody could look at.
+func (o recorded) worthWriting() bool {
+	if !o.changed && o.Failure != nil && unreachable(o.Failure) {
+		return false
+	}
+	return o.changed || o.To != o.Target.Recorded.Version || o.failure() != o.Target.Recorded.Error
+}
+
+func (o recorded) failure() string {
+	if o.Failure == nil {
+		return ""
+	}
+	return o.Failure.Error()
+}
+
+// write makes the rows say what became of their schools. A school that is another by now, or elsewhere,
+// is left alone.
+func (rec *recorder) write(batch []recorded) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	var codes, schemas, databases, versions, failures []string
+	var changed []bool
+	var took []int64
+	for _, o := range batch {
+		codes, schemas, databases = append(codes, o.School), append(schemas, o.Schema), append(databases, o.Database)
+		versions, failures = append(versions, o.To), append(failures, o.failure())
+		changed, took = append(changed, o.changed), append(took, o.Milliseconds)
+	}
+	const update = `UPDATE public.clients c SET schema_version = o.version, migration_error = o.failure, updated_at = now(),
+		migrated_at = CASE WHEN o.changed THEN now() ELSE c.migrated_at END, migration_ms = CASE WHEN o.changed THEN o.took ELSE c.migration_ms END
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bigint[]) AS o (code, schema, database, version, failure, changed, took)
+		WHERE c.code = o.code AND c.schema_name = o.schema AND c.database = o.database`
+	p := rec.run.primary
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var waited patience
+	for {
+		conn, err := p.take(ctx)
+		if err == nil {
+			_, err = conn.Exec(ctx, update, pgx.QueryExecModeExec, codes, schemas, databases, versions, failures, changed, took)
+			p.give(conn)
+		}
+		if err == nil {
+			return nil
+		}
+		if err := waited.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}

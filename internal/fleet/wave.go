@@ -1,0 +1,269 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/homeroom-sms/homeroom/internal/postgres"
+)
+
+// place is a database of the fleet and the connections to it that nobody uses.
+type place struct {
+	connect func(context.Context) (*pgx.Conn, error)
+
+	mu      sync.Mutex
+	idle    []*pgx.Conn
+	reached bool  // once at least
+	down    error // it can't be reached any more
+}
+
+// take returns a connection. With give it is there for the next.
+func (p *place) take(ctx context.Context) (*pgx.Conn, error) {
+	p.mu.Lock()
+	n, reached, down := len(p.idle), p.reached, p.down
+	if n > 0 && down == nil {
+		conn := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return conn, nil
+	}
+	p.mu.Unlock()
+	if down != nil {
+		return nil, down
+	}
+	var waited patience
+	for {
+		conn, err := p.connect(ctx)
+		if err == nil || !reached && stateOf(err) == "" { // a server that answers may be starting, or full
+			return conn, err
+		}
+		if err := waited.wait(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (p *place) give(conn *pgx.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reached = true
+	if !conn.IsClosed() {
+		p.idle = append(p.idle, conn)
+	}
+}
+
+func (p *place) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = err
+}
+
+// at returns the place of a target.
+func (r *run) at(t Target) *place {
+	p := r.places[t.Place()]
+	if p == nil {
+		p = &place{connect: func(ctx context.Context) (*pgx.Conn, error) { return r.Connect(ctx, t) }}
+		r.places[t.Place()] = p
+	}
+	return p
+}
+
+func (r *run) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	for _, p := range r.places {
+		for _, conn := range p.idle {
+			_ = conn.Close(ctx)
+		}
+	}
+}
+
+// byPlace sorts things by the database of their target.
+func byPlace[T any](things []T, target func(T) Target) map[string][]T {
+	sorted := map[string][]T{}
+	for _, thing := range things {
+		place := target(thing).Place()
+		sorted[place] = append(sorted[place], thing)
+	}
+	return sorted
+}
+
+// believe takes what is recorded of schools that are behind for the truth: each message makes sure, and
+// to look first would take longer than most migrations. It returns the others.
+func (r *run) believe(targets []Target) (jobs []job, rest []Target) {
+	for _, t := range targets {
+		states := r.Directory.leadsTo(t.Recorded.Version)
+		if t.Recorded.Version == "" || t.Recorded.Error != "" || r.seen[key(t)] != nil || len(states) == 0 || len(r.Directory.known[states[0]].Pending) == 0 {
+			rest = append(rest, t)
+			continue
+		}
+		r.seen[key(t)] = &sight{}
+		jobs = append(jobs, job{t, r.Directory.known[states[0]].copied()})
+	}
+	return jobs, rest
+}
+
+// survey looks at schools, all databases side by side, and returns those that are behind.
+func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs []job) {
+	var group sync.WaitGroup
+	for _, some := range byPlace(targets, func(t Target) Target { return t }) {
+		p := r.at(some[0])
+		group.Go(func() {
+			states, err := r.look(ctx, p, some)
+			if ctx.Err() != nil {
+				return
+			}
+			for _, t := range some {
+				state := states[t.Schema]
+				if err == nil && !state.Missing && len(state.Pending) > 0 && state.obstacle() == nil {
+					r.mu.Lock()
+					r.seen[key(t)] = &sight{missing: r.seen[key(t)] != nil && r.seen[key(t)].missing}
+					jobs = append(jobs, job{t, state})
+					r.mu.Unlock()
+					continue
+				}
+				r.judge(t, state, err, rec)
+			}
+		})
+	}
+	group.Wait()
+	return jobs
+}
+
+func (r *run) look(ctx context.Context, p *place, targets []Target) (map[string]State, error) {
+	conn, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer p.give(conn)
+	schemas := make([]string, len(targets))
+	for i, t := range targets {
+		schemas[i] = t.Schema
+	}
+	return r.Directory.Survey(ctx, conn, schemas)
+}
+
+// judge finishes a school that there is nothing to do for, or nothing that can be done.
+func (r *run) judge(t Target, state State, err error, rec *recorder) {
+	o := Outcome{Target: t, From: state.Version, To: state.Version}
+	switch {
+	case err == nil && state.Missing:
+		r.gone(o, rec)
+		return
+	case err == nil:
+		err = state.obstacle()
+	default:
+		o.From, o.To = t.Recorded.Version, t.Recorded.Version
+	}
+	if err != nil {
+		o.Failure = explain(err)
+	} else if state.Ahead {
+		o.Skipped = "ahead of this program"
+	}
+	r.finish(o, false, rec)
+}
+
+// gone is for a school whose schema is not there. Its row may be on the way out too, or have moved: it
+// fails if the next look finds both as they were.
+func (r *run) gone(o Outcome, rec *recorder) {
+	r.mu.Lock()
+	before := r.seen[key(o.Target)]
+	r.seen[key(o.Target)] = &sight{missing: true}
+	r.mu.Unlock()
+	if before != nil && before.missing {
+		o.Failure = &Failure{Message: "its schema is not there"}
+		r.finish(o, false, rec)
+	}
+}
+
+// finish says how it went with a school.
+func (r *run) finish(o Outcome, changed bool, rec *recorder) {
+	r.mu.Lock()
+	r.seen[key(o.Target)] = &sight{outcome: &o, changed: changed, version: o.To}
+	r.mu.Unlock()
+	rec.outcomes <- recorded{o, changed}
+}
+
+// wave works at schools: so many workers a database, all databases side by side.
+func (r *run) wave(ctx context.Context, jobs []job, rec *recorder) {
+	var group sync.WaitGroup
+	for _, some := range byPlace(jobs, func(j job) Target { return j.Target }) {
+		p := r.at(some[0].Target)
+		queue := make(chan job, len(some))
+		for _, j := range some {
+			queue <- j
+		}
+		close(queue)
+		for range min(max(r.Parallel, 1), len(some)) {
+			group.Go(func() {
+				for j := range queue {
+					if r.over(ctx) {
+						return
+					}
+					r.school(ctx, p, j, rec)
+				}
+			})
+		}
+	}
+	group.Wait()
+}
+
+// over reports whether no school is to be begun any more.
+func (r *run) over(ctx context.Context) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.MaxFailures > 0 && r.failures >= r.MaxFailures && r.stopped == "" {
+		r.stopped = fmt.Sprintf("stopped after %d failed", r.failures)
+	}
+	return ctx.Err() != nil || r.stopped != ""
+}
+
+// school brings one school up.
+func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
+	start := time.Now()
+	o := Outcome{Target: j.Target, From: j.state.Version, To: j.state.Version}
+	conn, err := p.take(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		p.fail(err)
+		o.Failure = explain(err)
+		r.finish(o, false, rec)
+		return
+	}
+	c := &climb{directory: r.Directory, schema: j.Schema, conn: conn, connect: p.connect, state: j.state, from: j.state.Version}
+	err = c.up(ctx)
+	missing := err != nil && c.missing(ctx)
+	p.give(c.conn)
+	o.From, o.To, o.Attempts, o.Milliseconds = c.from, c.state.Version, c.attempts, time.Since(start).Milliseconds()
+	switch {
+	case missing:
+		r.gone(o, rec)
+		return
+	case err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || unreachable(err)):
+		return // told to stop: it is left to do
+	case err != nil:
+		o.Failure = explain(err)
+		if unreachable(err) {
+			p.fail(err)
+		}
+		r.mu.Lock()
+		r.failures++
+		r.mu.Unlock()
+	case c.state.Ahead:
+		o.Skipped = "ahead of this program"
+	}
+	r.finish(o, o.From != o.To || o.Failure != nil, rec)
+}
+
+// missing reports whether the schema was dropped meanwhile.
+func (c *climb) missing(ctx context.Context) (missing bool) {
+	err := c.conn.QueryRow(ctx, "SELECT to_regnamespace($1) IS NULL", pgx.QueryExecModeExec, postgres.Ident(c.schema)).Scan(&missing)
+	return err == nil && missing
+}
