@@ -56,7 +56,7 @@ func newPlace(t *testing.T) *place {
 func (p *place) serve(t *testing.T, now func() time.Time) string {
 	t.Helper()
 	mux := http.NewServeMux()
-	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Watcher: p.watcher, Tokens: p.tokens, Now: now}, "test")
+	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Watcher: p.watcher, Begin: p.begin, Tokens: p.tokens, Now: now}, "test")
 	handler := wire.Handler(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(systemapi.WithAddress(wire.Begin(w, r), address)))
@@ -71,6 +71,12 @@ func (p *place) key(t *testing.T, role string) string {
 	_, token, err := p.platform.CreateKey(t.Context(), platform.Shell, platform.NewKey{Name: "the " + role, Role: role})
 	must(t, err)
 	return token
+}
+
+// begin carries out an operation, as a worker does.
+func (p *place) begin(ctx context.Context, id uuid.UUID) error {
+	go func() { _ = p.platform.Perform(context.WithoutCancel(ctx), id, true) }()
+	return nil
 }
 
 func must(t *testing.T, err error) {

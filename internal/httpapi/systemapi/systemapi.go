@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/internal/auth"
@@ -23,8 +24,9 @@ const root = "/api/v1/system"
 // Service is what the API works with. Only the document is wanted of a zero one.
 type Service struct {
 	Platform *platform.Platform
-	Public   *publicdb.Client  // where API keys are looked up
-	Watcher  *platform.Watcher // of operations
+	Public   *publicdb.Client                       // where API keys are looked up
+	Watcher  *platform.Watcher                      // of operations
+	Begin    func(context.Context, uuid.UUID) error // has an operation carried out
 	Tokens   *auth.Tokens
 	Now      func() time.Time
 }
