@@ -12,6 +12,7 @@ import (
 
 	"github.com/homeroom-sms/homeroom/internal/config"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/jobs"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
@@ -52,6 +53,9 @@ func (m migrateApply) public(c *console, conn *pgx.Conn, dir *fleet.Directory) e
 	}
 	after, err := dir.Apply(c.ctx, conn, publicSchema)
 	if err != nil {
+		return fmt.Errorf("%w\nNo school was touched", err)
+	}
+	if err := jobs.Migrate(c.ctx, conn); err != nil {
 		return fmt.Errorf("%w\nNo school was touched", err)
 	}
 	switch {

@@ -40,11 +40,11 @@ func TestWrongSettings(t *testing.T) {
 	cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL=mysql://u:hunter2@h/d", "HOMEROOM_DIRECT_DATABASE_URL=mysql://u:hunter4@h/d", "HOMEROOM_LISTEN=here", "HOMEROOM_PUBLIC_HOSTS=a b",
 		"HOMEROOM_BASE_DOMAIN=-", "HOMEROOM_TRUSTED_PROXIES=10.0.0.0/99", "HOMEROOM_CORS_ORIGINS=https://a.example, *, https://*.b.example,https://c.example/,d.example",
 		"HOMEROOM_LOG_LEVEL=loud", "HOMEROOM_LOG_FORMAT=xml", "HOMEROOM_OIDC_ISSUER=http://id.example.org",
-		"HOMEROOM_SIGNING_KEY=hunter3", "HOMEROOM_DRAIN_TIMEOUT=soon", "HOMEROOM_MAX_CONNS=many", "HOMEROOM_RATE_LIMIT=-1", "HOMEROOM_ANONYMOUS_RATE_LIMIT=few", "HOMEROOM_SCHOOL_MAX_CONCURRENCY=0")
+		"HOMEROOM_SIGNING_KEY=hunter3", "HOMEROOM_DRAIN_TIMEOUT=soon", "HOMEROOM_RETENTION=0d", "HOMEROOM_MAX_CONNS=many", "HOMEROOM_RATE_LIMIT=-1", "HOMEROOM_ANONYMOUS_RATE_LIMIT=few", "HOMEROOM_SCHOOL_MAX_CONCURRENCY=0")
 	ended := finish(t, cmd).expect(t, exitUsage,
 		"HOMEROOM_DATABASE_URL is", "HOMEROOM_DIRECT_DATABASE_URL is", `HOMEROOM_LISTEN is "here"`, `HOMEROOM_PUBLIC_HOSTS is "a b"`, "HOMEROOM_BASE_DOMAIN", `HOMEROOM_TRUSTED_PROXIES is "10.0.0.0/99"`,
 		`HOMEROOM_CORS_ORIGINS is "*"`, `HOMEROOM_CORS_ORIGINS is "https://*.b.example"`, `HOMEROOM_CORS_ORIGINS is "https://c.example/"`, `HOMEROOM_CORS_ORIGINS is "d.example"`,
-		`HOMEROOM_LOG_LEVEL is "loud"`, "HOMEROOM_LOG_FORMAT", "HOMEROOM_SIGNING_KEY", `HOMEROOM_DRAIN_TIMEOUT is "soon"`, `HOMEROOM_MAX_CONNS is "many"`, `HOMEROOM_RATE_LIMIT is "-1"`, `HOMEROOM_ANONYMOUS_RATE_LIMIT is "few"`, `HOMEROOM_SCHOOL_MAX_CONCURRENCY is "0"`,
+		`HOMEROOM_LOG_LEVEL is "loud"`, "HOMEROOM_LOG_FORMAT", "HOMEROOM_SIGNING_KEY", `HOMEROOM_DRAIN_TIMEOUT is "soon"`, `HOMEROOM_RETENTION is "0d"`, `HOMEROOM_MAX_CONNS is "many"`, `HOMEROOM_RATE_LIMIT is "-1"`, `HOMEROOM_ANONYMOUS_RATE_LIMIT is "few"`, `HOMEROOM_SCHOOL_MAX_CONCURRENCY is "0"`,
 		"HOMEROOM_OIDC_AUDIENCE", `HOMEROOM_OIDC_ISSUER is "http://id.example.org", but takes a URL that begins with https://`)
 	if strings.Contains(ended.stderr, "hunter") {
 		t.Errorf("a secret is told: %s", ended.stderr)
@@ -151,7 +151,7 @@ func TestDoctor(t *testing.T) {
 	homeroom(t, url, "school", "create", "elm", "--name", "Elm", "--domain", "elm.test").expect(t, 0)
 	homeroom(t, url, "doctor").expect(t, 0, "PostgreSQL", "may create schemas", "schools without one: 0", "none in front", "none beside", "behind their migrations: 0")
 	ask[*string](t, url, "WITH gone AS (UPDATE clients SET schema_version = '0' RETURNING 1) SELECT NULL::text")
-	homeroom(t, url, "doctor").expect(t, 1, "behind their migrations: 1", "1 of 12 checks failed")
+	homeroom(t, url, "doctor").expect(t, 1, "behind their migrations: 1", "1 of 13 checks failed")
 	homeroom(t, testkit.EmptyDatabase(t), "doctor").expect(t, 1, "public schema", "behind")
 	homeroom(t, "postgres://nobody@127.0.0.1:1/none", "doctor").expect(t, 1, "FAIL", "connection")
 }

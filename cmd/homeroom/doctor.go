@@ -89,6 +89,7 @@ var checks = []check{
 	{"pooler", checkPooler},
 	{"direct connection", checkDirectURL},
 	{"public schema", checkPublicSchema},
+	{"background jobs", checkJobsSchema},
 	{"schools", checkSchools},
 	{"drift", checkDrift},
 	{"clock", checkClock},

@@ -14,6 +14,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/embedded"
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/jobs"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
@@ -174,11 +175,18 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 		if roles, err = tenantRoles(ctx, conn, checked.TenantRoles); err != nil {
 			return err
 		}
-		return checkPublic(ctx, conn, dirs.public, migrate || s.private != nil)
+		if err := checkPublic(ctx, conn, dirs.public, migrate || s.private != nil); err != nil || service == nil {
+			return err
+		}
+		return checkJobs(ctx, conn, migrate || s.private != nil)
 	}); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	pools, err := postgres.NewPools(s.url, checked.MaxConns)
+	conns := checked.MaxConns
+	if service != nil {
+		conns -= jobs.Conns
+	}
+	pools, err := postgres.NewPools(s.url, conns)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

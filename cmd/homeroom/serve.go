@@ -25,6 +25,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/httpapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
+	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
@@ -73,11 +74,19 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 		return err
 	}
 	p.recover(c.ctx, log)
+	watcher := platform.NewWatcher(p.platform)
+	runner, err := p.background(c.ctx, log)
+	if err != nil {
+		return err
+	}
 	handler := httpapi.New(httpapi.Settings{
 		PublicHosts: p.checked.PublicHosts, TrustedProxies: p.checked.TrustedProxies, CORSOrigins: p.checked.CORSOrigins, Version: version, Log: log,
 		Limits: ratelimit.New(p.checked.RateLimit, p.checked.AnonymousLimit),
 		Ready:  func(ctx context.Context) error { return p.ready(ctx, dirs) },
-	}, p.registry, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Desk: desk, Provider: provider, Now: time.Now})
+	}, p.registry, systemapi.Service{
+		Platform: p.platform, Public: p.registry.Public(), Watcher: watcher, Begin: runner.Begin,
+		Desk: desk, Provider: provider, Now: time.Now,
+	})
 	listener, err := new(net.ListenConfig).Listen(c.ctx, "tcp", service.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", service.Listen, err)
@@ -94,6 +103,8 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	var work errgroup.Group
 	listening, stopListening := context.WithCancel(log.WithContext(context.WithoutCancel(c.ctx)))
 	work.Go(func() error { return p.registry.Run(listening) })
+	work.Go(func() error { return runner.Run(c.ctx) })
+	work.Go(func() error { return watcher.Run(log.WithContext(c.ctx)) }) // so streams end when the drain begins
 	work.Go(func() error {
 		p.recovering(c.ctx, log)
 		return nil

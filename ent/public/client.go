@@ -22,6 +22,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operation"
 	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
@@ -48,6 +49,8 @@ type Client struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// LoginLimit is the client for interacting with the LoginLimit builders.
 	LoginLimit *LoginLimitClient
+	// Operation is the client for interacting with the Operation builders.
+	Operation *OperationClient
 	// Operator is the client for interacting with the Operator builders.
 	Operator *OperatorClient
 	// RefreshToken is the client for interacting with the RefreshToken builders.
@@ -75,6 +78,7 @@ func (c *Client) init() {
 	c.Domain = NewDomainClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.LoginLimit = NewLoginLimitClient(c.config)
+	c.Operation = NewOperationClient(c.config)
 	c.Operator = NewOperatorClient(c.config)
 	c.RefreshToken = NewRefreshTokenClient(c.config)
 	c.School = NewSchoolClient(c.config)
@@ -178,6 +182,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Domain:          NewDomainClient(cfg),
 		IdempotencyKey:  NewIdempotencyKeyClient(cfg),
 		LoginLimit:      NewLoginLimitClient(cfg),
+		Operation:       NewOperationClient(cfg),
 		Operator:        NewOperatorClient(cfg),
 		RefreshToken:    NewRefreshTokenClient(cfg),
 		School:          NewSchoolClient(cfg),
@@ -208,6 +213,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Domain:          NewDomainClient(cfg),
 		IdempotencyKey:  NewIdempotencyKeyClient(cfg),
 		LoginLimit:      NewLoginLimitClient(cfg),
+		Operation:       NewOperationClient(cfg),
 		Operator:        NewOperatorClient(cfg),
 		RefreshToken:    NewRefreshTokenClient(cfg),
 		School:          NewSchoolClient(cfg),
@@ -243,7 +249,8 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.AuditEvent, c.Database, c.Domain, c.IdempotencyKey, c.LoginLimit,
-		c.Operator, c.RefreshToken, c.School, c.SchoolSetup, c.WhatsAppContact,
+		c.Operation, c.Operator, c.RefreshToken, c.School, c.SchoolSetup,
+		c.WhatsAppContact,
 	} {
 		n.Use(hooks...)
 	}
@@ -254,7 +261,8 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.AuditEvent, c.Database, c.Domain, c.IdempotencyKey, c.LoginLimit,
-		c.Operator, c.RefreshToken, c.School, c.SchoolSetup, c.WhatsAppContact,
+		c.Operation, c.Operator, c.RefreshToken, c.School, c.SchoolSetup,
+		c.WhatsAppContact,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -275,6 +283,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *LoginLimitMutation:
 		return c.LoginLimit.mutate(ctx, m)
+	case *OperationMutation:
+		return c.Operation.mutate(ctx, m)
 	case *OperatorMutation:
 		return c.Operator.mutate(ctx, m)
 	case *RefreshTokenMutation:
@@ -1104,6 +1114,139 @@ func (c *LoginLimitClient) mutate(ctx context.Context, m *LoginLimitMutation) (V
 	}
 }
 
+// OperationClient is a client for the Operation schema.
+type OperationClient struct {
+	config
+}
+
+// NewOperationClient returns a client for the Operation from the given config.
+func NewOperationClient(c config) *OperationClient {
+	return &OperationClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `operation.Hooks(f(g(h())))`.
+func (c *OperationClient) Use(hooks ...Hook) {
+	c.hooks.Operation = append(c.hooks.Operation, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `operation.Intercept(f(g(h())))`.
+func (c *OperationClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Operation = append(c.inters.Operation, interceptors...)
+}
+
+// Create returns a builder for creating a Operation entity.
+func (c *OperationClient) Create() *OperationCreate {
+	mutation := newOperationMutation(c.config, OpCreate)
+	return &OperationCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Operation entities.
+func (c *OperationClient) CreateBulk(builders ...*OperationCreate) *OperationCreateBulk {
+	return &OperationCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OperationClient) MapCreateBulk(slice any, setFunc func(*OperationCreate, int)) *OperationCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OperationCreateBulk{err: fmt.Errorf("calling to OperationClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OperationCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OperationCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Operation.
+func (c *OperationClient) Update() *OperationUpdate {
+	mutation := newOperationMutation(c.config, OpUpdate)
+	return &OperationUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OperationClient) UpdateOne(_m *Operation) *OperationUpdateOne {
+	mutation := newOperationMutation(c.config, OpUpdateOne, withOperation(_m))
+	return &OperationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OperationClient) UpdateOneID(id uuid.UUID) *OperationUpdateOne {
+	mutation := newOperationMutation(c.config, OpUpdateOne, withOperationID(id))
+	return &OperationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Operation.
+func (c *OperationClient) Delete() *OperationDelete {
+	mutation := newOperationMutation(c.config, OpDelete)
+	return &OperationDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OperationClient) DeleteOne(_m *Operation) *OperationDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OperationClient) DeleteOneID(id uuid.UUID) *OperationDeleteOne {
+	builder := c.Delete().Where(operation.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OperationDeleteOne{builder}
+}
+
+// Query returns a query builder for Operation.
+func (c *OperationClient) Query() *OperationQuery {
+	return &OperationQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOperation},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Operation entity by its id.
+func (c *OperationClient) Get(ctx context.Context, id uuid.UUID) (*Operation, error) {
+	return c.Query().Where(operation.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OperationClient) GetX(ctx context.Context, id uuid.UUID) *Operation {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *OperationClient) Hooks() []Hook {
+	return c.hooks.Operation
+}
+
+// Interceptors returns the client interceptors.
+func (c *OperationClient) Interceptors() []Interceptor {
+	return c.inters.Operation
+}
+
+func (c *OperationClient) mutate(ctx context.Context, m *OperationMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OperationCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OperationUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OperationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OperationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("public: unknown Operation mutation op: %q", m.Op())
+	}
+}
+
 // OperatorClient is a client for the Operator schema.
 type OperatorClient struct {
 	config
@@ -1884,12 +2027,12 @@ func (c *WhatsAppContactClient) mutate(ctx context.Context, m *WhatsAppContactMu
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIKey, AuditEvent, Database, Domain, IdempotencyKey, LoginLimit, Operator,
-		RefreshToken, School, SchoolSetup, WhatsAppContact []ent.Hook
+		APIKey, AuditEvent, Database, Domain, IdempotencyKey, LoginLimit, Operation,
+		Operator, RefreshToken, School, SchoolSetup, WhatsAppContact []ent.Hook
 	}
 	inters struct {
-		APIKey, AuditEvent, Database, Domain, IdempotencyKey, LoginLimit, Operator,
-		RefreshToken, School, SchoolSetup, WhatsAppContact []ent.Interceptor
+		APIKey, AuditEvent, Database, Domain, IdempotencyKey, LoginLimit, Operation,
+		Operator, RefreshToken, School, SchoolSetup, WhatsAppContact []ent.Interceptor
 	}
 )
 

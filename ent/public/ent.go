@@ -18,6 +18,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operation"
 	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
@@ -89,6 +90,7 @@ func checkColumn(t, c string) error {
 			domain.Table:          domain.ValidColumn,
 			idempotencykey.Table:  idempotencykey.ValidColumn,
 			loginlimit.Table:      loginlimit.ValidColumn,
+			operation.Table:       operation.ValidColumn,
 			operator.Table:        operator.ValidColumn,
 			refreshtoken.Table:    refreshtoken.ValidColumn,
 			school.Table:          school.ValidColumn,

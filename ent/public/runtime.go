@@ -12,6 +12,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operation"
 	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
 	"github.com/homeroom-sms/homeroom/ent/public/schema"
@@ -238,6 +239,67 @@ func init() {
 	loginlimitDescID := loginlimitMixinFields0[0].Descriptor()
 	// loginlimit.DefaultID holds the default value on creation for the id field.
 	loginlimit.DefaultID = loginlimitDescID.Default.(func() uuid.UUID)
+	operationMixin := schema.Operation{}.Mixin()
+	operationMixinFields0 := operationMixin[0].Fields()
+	_ = operationMixinFields0
+	operationMixinFields1 := operationMixin[1].Fields()
+	_ = operationMixinFields1
+	operationFields := schema.Operation{}.Fields()
+	_ = operationFields
+	// operationDescCreatedAt is the schema descriptor for created_at field.
+	operationDescCreatedAt := operationMixinFields1[0].Descriptor()
+	// operation.DefaultCreatedAt holds the default value on creation for the created_at field.
+	operation.DefaultCreatedAt = operationDescCreatedAt.Default.(func() time.Time)
+	// operationDescUpdatedAt is the schema descriptor for updated_at field.
+	operationDescUpdatedAt := operationMixinFields1[1].Descriptor()
+	// operation.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	operation.DefaultUpdatedAt = operationDescUpdatedAt.Default.(func() time.Time)
+	// operation.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	operation.UpdateDefaultUpdatedAt = operationDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// operationDescKind is the schema descriptor for kind field.
+	operationDescKind := operationFields[0].Descriptor()
+	// operation.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	operation.KindValidator = operationDescKind.Validators[0].(func(string) error)
+	// operationDescProgress is the schema descriptor for progress field.
+	operationDescProgress := operationFields[2].Descriptor()
+	// operation.DefaultProgress holds the default value on creation for the progress field.
+	operation.DefaultProgress = operationDescProgress.Default.(int)
+	// operation.ProgressValidator is a validator for the "progress" field. It is called by the builders before save.
+	operation.ProgressValidator = operationDescProgress.Validators[0].(func(int) error)
+	// operationDescDetail is the schema descriptor for detail field.
+	operationDescDetail := operationFields[3].Descriptor()
+	// operation.DefaultDetail holds the default value on creation for the detail field.
+	operation.DefaultDetail = operationDescDetail.Default.(string)
+	// operation.DetailValidator is a validator for the "detail" field. It is called by the builders before save.
+	operation.DetailValidator = operationDescDetail.Validators[0].(func(string) error)
+	// operationDescError is the schema descriptor for error field.
+	operationDescError := operationFields[4].Descriptor()
+	// operation.ErrorValidator is a validator for the "error" field. It is called by the builders before save.
+	operation.ErrorValidator = operationDescError.Validators[0].(func(string) error)
+	// operationDescSchoolCode is the schema descriptor for school_code field.
+	operationDescSchoolCode := operationFields[6].Descriptor()
+	// operation.SchoolCodeValidator is a validator for the "school_code" field. It is called by the builders before save.
+	operation.SchoolCodeValidator = operationDescSchoolCode.Validators[0].(func(string) error)
+	// operationDescCreatedBy is the schema descriptor for created_by field.
+	operationDescCreatedBy := operationFields[7].Descriptor()
+	// operation.CreatedByValidator is a validator for the "created_by" field. It is called by the builders before save.
+	operation.CreatedByValidator = operationDescCreatedBy.Validators[0].(func(string) error)
+	// operationDescRequestID is the schema descriptor for request_id field.
+	operationDescRequestID := operationFields[8].Descriptor()
+	// operation.DefaultRequestID holds the default value on creation for the request_id field.
+	operation.DefaultRequestID = operationDescRequestID.Default.(string)
+	// operation.RequestIDValidator is a validator for the "request_id" field. It is called by the builders before save.
+	operation.RequestIDValidator = operationDescRequestID.Validators[0].(func(string) error)
+	// operationDescAddress is the schema descriptor for address field.
+	operationDescAddress := operationFields[9].Descriptor()
+	// operation.DefaultAddress holds the default value on creation for the address field.
+	operation.DefaultAddress = operationDescAddress.Default.(string)
+	// operation.AddressValidator is a validator for the "address" field. It is called by the builders before save.
+	operation.AddressValidator = operationDescAddress.Validators[0].(func(string) error)
+	// operationDescID is the schema descriptor for id field.
+	operationDescID := operationMixinFields0[0].Descriptor()
+	// operation.DefaultID holds the default value on creation for the id field.
+	operation.DefaultID = operationDescID.Default.(func() uuid.UUID)
 	operatorMixin := schema.Operator{}.Mixin()
 	operatorMixinFields0 := operatorMixin[0].Fields()
 	_ = operatorMixinFields0

@@ -26,6 +26,8 @@ type Tx struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// LoginLimit is the client for interacting with the LoginLimit builders.
 	LoginLimit *LoginLimitClient
+	// Operation is the client for interacting with the Operation builders.
+	Operation *OperationClient
 	// Operator is the client for interacting with the Operator builders.
 	Operator *OperatorClient
 	// RefreshToken is the client for interacting with the RefreshToken builders.
@@ -173,6 +175,7 @@ func (tx *Tx) init() {
 	tx.Domain = NewDomainClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.LoginLimit = NewLoginLimitClient(tx.config)
+	tx.Operation = NewOperationClient(tx.config)
 	tx.Operator = NewOperatorClient(tx.config)
 	tx.RefreshToken = NewRefreshTokenClient(tx.config)
 	tx.School = NewSchoolClient(tx.config)

@@ -53,6 +53,7 @@ type Service struct {
 	SigningKeyFile string `env:"HOMEROOM_SIGNING_KEY_FILE" help:"File that holds the signing keys." placeholder:"PATH"`
 	OIDCIssuer     string `name:"oidc-issuer" env:"HOMEROOM_OIDC_ISSUER" help:"Identity provider (OpenID Connect) whose tokens operators may use." placeholder:"URL"`
 	OIDCAudience   string `name:"oidc-audience" env:"HOMEROOM_OIDC_AUDIENCE" help:"Whom the provider's tokens must be meant for: our client id there." placeholder:"ID"`
+	Retention      string `env:"HOMEROOM_RETENTION" default:"30d" help:"How long a deleted school is kept before it is purged." placeholder:"DURATION"`
 	DrainTimeout   string `env:"HOMEROOM_DRAIN_TIMEOUT" default:"20s" help:"How long requests in flight may take to finish when the service stops." placeholder:"DURATION"`
 
 	SchoolMaxConcurrency string `env:"HOMEROOM_SCHOOL_MAX_CONCURRENCY" help:"Requests of one school at work at once; more wait a while, then get 429 (default: half of HOMEROOM_MAX_CONNS)." placeholder:"N"`
@@ -79,6 +80,7 @@ type Checked struct {
 	OIDCIssuer     string   // "" for none
 	OIDCAudience   string
 	DrainTimeout   time.Duration
+	Retention      time.Duration
 
 	SchoolMaxConcurrency int // requests
 }
@@ -131,8 +133,8 @@ func (c *checker) database(d Database, out *Checked) {
 		c.refuse("HOMEROOM_DIRECT_DATABASE_URL", masked, "a HOMEROOM_DATABASE_URL beside it, of the same database")
 	}
 	n, err := strconv.ParseInt(d.MaxConns, 10, 32)
-	if err != nil || n < 2 || n > 10_000 {
-		c.refuse("HOMEROOM_MAX_CONNS", d.MaxConns, "a number from 2 to 10000")
+	if err != nil || n < 4 || n > 10_000 {
+		c.refuse("HOMEROOM_MAX_CONNS", d.MaxConns, "a number from 4 to 10000")
 	}
 	out.MaxConns = int32(n)
 }
@@ -186,6 +188,9 @@ func (c *checker) service(s Service, out *Checked) {
 	if out.DrainTimeout, err = time.ParseDuration(s.DrainTimeout); err != nil || out.DrainTimeout < 0 {
 		c.refuse("HOMEROOM_DRAIN_TIMEOUT", s.DrainTimeout, "a duration such as 20s")
 	}
+	if out.Retention, err = days(s.Retention); err != nil || out.Retention <= 0 {
+		c.refuse("HOMEROOM_RETENTION", s.Retention, "a duration such as 30d or 72h")
+	}
 	out.SchoolMaxConcurrency = int(out.MaxConns) / 2
 	if most := s.SchoolMaxConcurrency; most != "" {
 		if out.SchoolMaxConcurrency, err = strconv.Atoi(most); err != nil || out.SchoolMaxConcurrency < 1 || out.SchoolMaxConcurrency > 10_000 {
@@ -232,6 +237,16 @@ func (c *checker) provider(s Service, out *Checked) {
 func isLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// days is time.ParseDuration that knows days too.
+func days(text string) (time.Duration, error) {
+	number, whole := strings.CutSuffix(text, "d")
+	if !whole {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	return time.Duration(n) * 24 * time.Hour, err
 }
 
 func isPort(port string) bool {

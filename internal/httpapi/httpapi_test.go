@@ -82,7 +82,7 @@ func worldOf(t *testing.T, registry *tenancy.Registry, change ...func(*httpapi.S
 		c(&settings)
 	}
 	desk := &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}
-	w.handler = httpapi.New(settings, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Desk: desk, Now: time.Now})
+	w.handler = httpapi.New(settings, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Watcher: platform.NewWatcher(w.platform), Desk: desk, Now: time.Now})
 	return w
 }
 

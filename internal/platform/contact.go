@@ -87,7 +87,7 @@ func (p *Platform) AddContact(ctx context.Context, by Actor, c Contact) (row *pu
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "whatsapp-contact.create", owner, map[string]any{"contact": row.ID})
+		return audit(ctx, tx, by, "whatsapp-contact.create", owner, changed(nil, contactFacts(row)))
 	})
 	return row, err
 }
@@ -117,7 +117,11 @@ func (p *Platform) UpdateContact(ctx context.Context, by Actor, id uuid.UUID, ed
 		if row, err = updateContact(tx, old, c).Save(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "whatsapp-contact.update", owner, map[string]any{"contact": id, "school_before": old.SchoolID})
+		details := changed(contactFacts(old), contactFacts(row))
+		details["changed"] = changedFields(map[string][2]*string{
+			"phone": {old.Phone, row.Phone}, "whatsapp_user_id": {old.WhatsappUserID, row.WhatsappUserID}, "display_name": {old.DisplayName, row.DisplayName},
+		})
+		return audit(ctx, tx, by, "whatsapp-contact.update", owner, details)
 	})
 	return row, err
 }
@@ -151,7 +155,7 @@ func (p *Platform) RemoveContact(ctx context.Context, by Actor, id uuid.UUID, ch
 		if err := tx.WhatsAppContact.DeleteOne(row).Exec(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "whatsapp-contact.delete", owner, map[string]any{"contact": id})
+		return audit(ctx, tx, by, "whatsapp-contact.delete", owner, changed(contactFacts(row), nil))
 	})
 }
 

@@ -101,7 +101,7 @@ func (p *Platform) AddDatabase(ctx context.Context, by Actor, n NewDatabase) (ro
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "database.create", nil, map[string]any{"name": row.Name, "url": row.URL, "kind": row.Kind})
+		return audit(ctx, tx, by, "database.create", nil, changed(nil, databaseFacts(row)))
 	})
 	return row, err
 }
@@ -125,7 +125,7 @@ func (p *Platform) UpdateDatabase(ctx context.Context, by Actor, name string, ed
 		if row, err = update.Save(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "database.update", nil, map[string]any{"name": name, "url_before": old.URL, "url": row.URL})
+		return audit(ctx, tx, by, "database.update", nil, changed(databaseFacts(old), databaseFacts(row)))
 	})
 	if err == nil {
 		p.registry.Forget(name)
@@ -150,7 +150,7 @@ func (p *Platform) RemoveDatabase(ctx context.Context, by Actor, name string, ch
 		if err := tx.Database.DeleteOne(row).Exec(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "database.delete", nil, map[string]any{"name": name})
+		return audit(ctx, tx, by, "database.delete", nil, changed(databaseFacts(row), nil))
 	})
 	if err == nil {
 		p.registry.Forget(name)

@@ -19,8 +19,17 @@ const MaxDomains = 50
 
 // NewDomain is a hostname that is to lead to a school.
 type NewDomain struct {
-	Domain    string
-	IsPrimary bool
+	Domain    string `json:"domain"`
+	IsPrimary bool   `json:"is_primary"`
+}
+
+// domainsOf returns a school's domains as they would be given.
+func domainsOf(school *publicdb.School) []NewDomain {
+	domains := make([]NewDomain, 0, len(school.Edges.Domains))
+	for _, row := range school.Edges.Domains {
+		domains = append(domains, NewDomain{row.Domain, row.IsPrimary})
+	}
+	return domains
 }
 
 // checkDomains normalises a school's domains and sees to it that just one is primary: the first,
@@ -183,7 +192,7 @@ func (p *Platform) AddDomain(ctx context.Context, by Actor, schoolID uuid.UUID, 
 		if err := touch(ctx, tx, school); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "domain.create", school, map[string]any{"domain": name, "is_primary": primary})
+		return audit(ctx, tx, by, "domain.create", school, changed(nil, domainFacts(row)))
 	})
 	return row, err
 }
@@ -209,7 +218,7 @@ func (p *Platform) MakePrimary(ctx context.Context, by Actor, schoolID, id uuid.
 		if err := touch(ctx, tx, school); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "domain.make-primary", school, map[string]any{"domain": old.Domain})
+		return audit(ctx, tx, by, "domain.make-primary", school, changed(domainFacts(old), domainFacts(row)))
 	})
 	return row, err
 }
@@ -234,7 +243,7 @@ func (p *Platform) RemoveDomain(ctx context.Context, by Actor, schoolID, id uuid
 		if err := touch(ctx, tx, school); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "domain.delete", school, map[string]any{"domain": row.Domain})
+		return audit(ctx, tx, by, "domain.delete", school, changed(domainFacts(row), nil))
 	})
 }
 

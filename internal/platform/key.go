@@ -38,7 +38,7 @@ func (p *Platform) CreateKey(ctx context.Context, by Actor, n NewKey) (row *publ
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "api-key.create", nil, map[string]any{"key": key.ID, "role": n.Role})
+		return audit(ctx, tx, by, "api-key.create", nil, changed(nil, keyFacts(row)))
 	})
 	return row, key.Token, err
 }
@@ -72,9 +72,10 @@ func (p *Platform) RevokeKey(ctx context.Context, by Actor, id uuid.UUID) error 
 		if row.RevokedAt != nil {
 			return nil
 		}
-		if err := tx.APIKey.UpdateOne(row).SetRevokedAt(p.now()).Exec(ctx); err != nil {
+		after, err := tx.APIKey.UpdateOne(row).SetRevokedAt(p.now()).Save(ctx)
+		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "api-key.revoke", nil, map[string]any{"key": id})
+		return audit(ctx, tx, by, "api-key.revoke", nil, changed(keyFacts(row), keyFacts(after)))
 	})
 }

@@ -62,10 +62,11 @@ func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check fun
 		if err := check(row); err != nil {
 			return err
 		}
-		if err := tx.School.UpdateOne(row).SetState(school.StateDeleted).SetDeletedAt(p.now()).Exec(ctx); err != nil {
+		after, err := tx.School.UpdateOne(row).SetState(school.StateDeleted).SetDeletedAt(p.now()).Save(ctx)
+		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "school.delete", row, nil)
+		return audit(ctx, tx, by, "school.delete", row, changed(schoolFacts(row), schoolFacts(after)))
 	})
 }
 
@@ -75,10 +76,11 @@ func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*public
 		if row.State != school.StateDeleted {
 			return fault.New(fault.Conflict, "This school is not deleted.")
 		}
-		if err := tx.School.UpdateOne(row).SetState(school.StateReady).ClearDeletedAt().Exec(ctx); err != nil {
+		after, err := tx.School.UpdateOne(row).SetState(school.StateReady).ClearDeletedAt().Save(ctx)
+		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "school.restore", row, nil)
+		return audit(ctx, tx, by, "school.restore", row, changed(schoolFacts(row), schoolFacts(after)))
 	})
 	if err != nil {
 		return nil, err
@@ -90,14 +92,20 @@ func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*public
 // knows of it, for good. confirm must be the school's code. A school that somebody is making at this
 // moment is a Conflict.
 func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm string) error {
+	return p.purge(ctx, by, id, confirmedBy(confirm))
+}
+
+// purge is Purge as far as may lets it, given the row as it is at that moment. It may be repeated after
+// any failure; what an earlier attempt has brought to its end is NotFound.
+func (p *Platform) purge(ctx context.Context, by Actor, id uuid.UUID, may func(*publicdb.School) error) error {
 	row, err := p.School(ctx, id)
 	switch {
 	case err != nil:
 		return err
 	case row.State == school.StateProvisioning:
-		return p.purgeClaim(ctx, by, row, confirm)
+		return p.purgeClaim(ctx, by, row, may)
 	case onPrimary(row):
-		return p.purgeRow(ctx, by, id, confirm, func(tx *publicdb.Client, row *publicdb.School) error {
+		return p.purgeRow(ctx, by, id, may, func(tx *publicdb.Client, row *publicdb.School) error {
 			_, err := tx.ExecContext(ctx, dropSchemaScript(row))
 			return err
 		})
@@ -105,7 +113,7 @@ func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm st
 	return p.registry.OnConn(ctx, row.Database, func(conn *pgx.Conn) error {
 		// First off the air for good: two databases have no common commit, and half a school can't serve.
 		err := p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
-			if err := confirmed(row, confirm); err != nil {
+			if err := may(row); err != nil {
 				return err
 			}
 			return tx.School.UpdateOne(row).SetState(school.StateFailed).ClearDeletedAt().Exec(ctx)
@@ -116,17 +124,17 @@ func (p *Platform) Purge(ctx context.Context, by Actor, id uuid.UUID, confirm st
 		if err != nil {
 			return err
 		}
-		return p.purgeRow(ctx, by, id, confirm, func(*publicdb.Client, *publicdb.School) error { return nil })
+		return p.purgeRow(ctx, by, id, may, func(*publicdb.Client, *publicdb.School) error { return nil })
 	})
 }
 
 // purgeClaim is Purge for a school whose making was cut off.
-func (p *Platform) purgeClaim(ctx context.Context, by Actor, claim *publicdb.School, confirm string) error {
+func (p *Platform) purgeClaim(ctx context.Context, by Actor, claim *publicdb.School, may func(*publicdb.School) error) error {
 	free, err := p.unattended(ctx, claim, func(conn *pgx.Conn) error {
 		if _, err := p.built(ctx, conn, claim); err != nil { // what is being built there comes to its end
 			return err
 		}
-		return p.purgeRow(ctx, by, claim.ID, confirm, func(_ *publicdb.Client, row *publicdb.School) error {
+		return p.purgeRow(ctx, by, claim.ID, may, func(_ *publicdb.Client, row *publicdb.School) error {
 			if row.State != school.StateProvisioning {
 				return fault.New(fault.Conflict, "This school has been made in the meantime: look at it again.")
 			}
@@ -146,7 +154,7 @@ func (p *Platform) Abandon(ctx context.Context, by Actor, id uuid.UUID, confirm 
 	if err := p.Purge(ctx, by, id, confirm); !fault.Is(err, fault.DatabaseUnavailable) {
 		return "", err
 	}
-	err = p.purgeRow(ctx, by, id, confirm, func(tx *publicdb.Client, row *publicdb.School) error {
+	err = p.purgeRow(ctx, by, id, confirmedBy(confirm), func(tx *publicdb.Client, row *publicdb.School) error {
 		if row.State != school.StateProvisioning {
 			return fault.New(fault.Conflict, "The school's database can't be reached, and it holds its records: it can't be abandoned.")
 		}
@@ -169,9 +177,9 @@ func leftovers(row *publicdb.School) string {
 }
 
 // purgeRow removes what the platform's tables hold of a school, after before, in one transaction.
-func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, confirm string, before func(*publicdb.Client, *publicdb.School) error) error {
+func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, may func(*publicdb.School) error, before func(*publicdb.Client, *publicdb.School) error) error {
 	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
-		if err := confirmed(row, confirm); err != nil {
+		if err := may(row); err != nil {
 			return err
 		}
 		if err := before(tx, row); err != nil {
@@ -180,16 +188,18 @@ func (p *Platform) purgeRow(ctx context.Context, by Actor, id uuid.UUID, confirm
 		if err := tx.School.DeleteOne(row).Exec(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "school.purge", row, nil)
+		return audit(ctx, tx, by, "school.purge", row, changed(schoolFacts(row), nil))
 	})
 }
 
-// confirmed refuses the end of a school by mistake.
-func confirmed(row *publicdb.School, confirm string) error {
-	if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
-		return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
+// confirmedBy refuses the end of a school by mistake.
+func confirmedBy(confirm string) func(*publicdb.School) error {
+	return func(row *publicdb.School) error {
+		if subtle.ConstantTimeCompare([]byte(confirm), []byte(row.Code)) != 1 {
+			return fault.Invalid("body.confirm", "To purge a school, confirm with its code.")
+		}
+		return nil
 	}
-	return nil
 }
 
 // Impersonated records that somebody is given a token of an admin of a school, and why. A school

@@ -42,10 +42,10 @@ func (c *OperatorChange) check() (err error) {
 // by says.
 func (p *Platform) Accounts(by Actor) auth.Book {
 	return auth.Operators(p.registry.Public(), func(ctx context.Context, tx *publicdb.Client, event string, id uuid.UUID) error {
-		var details map[string]any
+		var details facts
 		by.Name = "nobody"
 		if id != uuid.Nil {
-			by.Name, details = auth.OperatorPrincipal(id, "").Name, map[string]any{"operator": id}
+			by.Name, details = auth.OperatorPrincipal(id, "").Name, facts{"operator": id}
 		}
 		return audit(ctx, tx, by, "operator."+event, nil, details)
 	})
@@ -95,7 +95,7 @@ func (p *Platform) CreateOperator(ctx context.Context, by Actor, n NewOperator) 
 		if row, err = create.Save(ctx); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "operator.create", nil, map[string]any{"operator": row.ID, "role": row.Role})
+		return audit(ctx, tx, by, "operator.create", nil, changed(nil, operatorFacts(row)))
 	})
 	return row, err
 }
@@ -123,9 +123,9 @@ func (p *Platform) UpdateOperator(ctx context.Context, by Actor, id uuid.UUID, e
 				return err
 			}
 		}
-		return audit(ctx, tx, by, "operator.update", nil, map[string]any{
-			"operator": id, "role_before": old.Role, "role": row.Role, "is_active_before": old.IsActive, "is_active": row.IsActive,
-		})
+		details := changed(operatorFacts(old), operatorFacts(row))
+		details["changed"] = changedFields(map[string][2]*string{"email": {&old.Email, &row.Email}, "full_name": {&old.FullName, &row.FullName}})
+		return audit(ctx, tx, by, "operator.update", nil, details)
 	})
 	return row, err
 }
@@ -148,7 +148,7 @@ func (p *Platform) SetOperatorPassword(ctx context.Context, by Actor, id uuid.UU
 		if err := auth.SignOut(ctx, tx, id, p.now()); err != nil {
 			return err
 		}
-		return audit(ctx, tx, by, "operator.password", nil, map[string]any{"operator": id})
+		return audit(ctx, tx, by, "operator.password", nil, facts{"operator": id})
 	})
 }
 

@@ -43,32 +43,6 @@ func (p *Platform) inTx(ctx context.Context, do func(*publicdb.Client) error) er
 	return p.registry.InTx(ctx, func(tx *tenancy.Tx) error { return do(tx.Public()) })
 }
 
-// Actor is who does something and from where, for the audit.
-type Actor struct {
-	Name      string
-	RequestID string
-	Address   string
-}
-
-// Shell is whoever works on the machine itself.
-var Shell = Actor{Name: "shell"}
-
-// audit records, in the transaction of the change itself, what was done to a school. Details hold
-// no secrets and no personal data.
-func audit(ctx context.Context, tx *publicdb.Client, by Actor, action string, school *publicdb.School, details map[string]any) error {
-	event := tx.AuditEvent.Create().SetActor(by.Name).SetAction(action).SetDetails(details)
-	if school != nil {
-		event.SetSchoolID(school.ID).SetSchoolCode(school.Code)
-	}
-	if by.RequestID != "" {
-		event.SetRequestID(by.RequestID)
-	}
-	if by.Address != "" {
-		event.SetAddress(by.Address)
-	}
-	return event.Exec(ctx)
-}
-
 // notFound puts ent's "not found" into words; any other error comes back untouched.
 func notFound(err error, noun string) error {
 	if publicdb.IsNotFound(err) {

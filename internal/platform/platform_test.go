@@ -111,8 +111,8 @@ func (p place) query(t *testing.T, query string) []string {
 }
 
 const left = `SELECT 'school ' || code FROM clients UNION ALL SELECT domain FROM domains UNION ALL SELECT 'setup' FROM school_setups
-	UNION ALL SELECT action FROM audit_events UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema')
-	UNION ALL SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname NOT IN ('public', 'information_schema')`
+	UNION ALL SELECT action FROM audit_events UNION ALL SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'jobs', 'information_schema')
+	UNION ALL SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname !~ '^pg_' AND schemaname NOT IN ('public', 'jobs', 'information_schema')`
 
 func TestFailedCreationLeavesNothing(t *testing.T) {
 	t.Parallel()

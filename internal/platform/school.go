@@ -153,7 +153,7 @@ func (c creation) rows(ctx context.Context, tx *publicdb.Client, state school.St
 }
 
 func created(ctx context.Context, tx *publicdb.Client, by Actor, row *publicdb.School) error {
-	return audit(ctx, tx, by, "school.create", row, map[string]any{"name": row.Name, "schema_name": row.SchemaName, "isolation": row.Isolation, "database": row.Database})
+	return audit(ctx, tx, by, "school.create", row, changed(nil, schoolFacts(row)))
 }
 
 // blameCode turns what is wrong with a domain that nobody gave to the code that it was made from.
@@ -287,18 +287,18 @@ func (p *Platform) Update(ctx context.Context, by Actor, id uuid.UUID, edit func
 		if faults = append(faults, domainFaults...); len(faults) > 0 {
 			return invalid(faults)
 		}
-		if err := tx.School.UpdateOneID(id).SetName(change.Name).SetCode(change.Code).SetIsActive(change.IsActive).Exec(ctx); err != nil {
+		saved, err := tx.School.UpdateOneID(id).SetName(change.Name).SetCode(change.Code).SetIsActive(change.IsActive).Save(ctx)
+		if err != nil {
 			return err
 		}
+		before, after := schoolFacts(row), schoolFacts(saved)
 		if change.Domains != nil {
 			if err := replaceDomains(ctx, tx, row, domains); err != nil {
 				return err
 			}
+			before["domains"], after["domains"] = domainsOf(row), domains
 		}
-		return audit(ctx, tx, by, "school.update", row, map[string]any{
-			"before": map[string]any{"name": row.Name, "code": row.Code, "is_active": row.IsActive},
-			"after":  map[string]any{"name": change.Name, "code": change.Code, "is_active": change.IsActive},
-		})
+		return audit(ctx, tx, by, "school.update", row, changed(before, after))
 	})
 	if err != nil {
 		return nil, err

@@ -95,7 +95,9 @@ func (p *Platform) UpdateSetup(ctx context.Context, by Actor, schoolID uuid.UUID
 				return err
 			}
 		}
-		return audit(ctx, tx, by, "setup.update", owner, map[string]any{"before": old.Steps, "after": change.Steps})
+		details := changed(facts{"steps": old.Steps}, facts{"steps": row.Steps})
+		details["changed"] = changedFields(map[string][2]*string{"contacted_by": {old.ContactedBy, row.ContactedBy}})
+		return audit(ctx, tx, by, "setup.update", owner, details)
 	})
 	return row, err
 }

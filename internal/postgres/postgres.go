@@ -53,6 +53,19 @@ func adapt(config *pgx.ConnConfig) (transactions bool) {
 	return true
 }
 
+// NewPool returns a pool beside [Pools], for a library that wants one of its own. It gives its statements no
+// names, so a pooler may stand before the database. It does not connect yet.
+func NewPool(ctx context.Context, url string, maxConns int32) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database URL: %w", err)
+	}
+	config.MaxConns = maxConns
+	configure(config.ConnConfig)
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
 // Connect opens a connection of its own to the database at url, for work beside the pools.
 func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)

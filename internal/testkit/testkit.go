@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,7 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/jobs"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -130,15 +132,17 @@ func dropDatabase(tb testing.TB, admin *pgx.Conn, name string) {
 	}
 }
 
-// template returns a database with the migrated public schema, to be copied.
+// template returns a database with the migrated public schema and that of jobs, to be copied.
 // Its name says which migrations it holds.
 func template(tb testing.TB) string {
 	tb.Helper()
 	sum := fnv.New64a()
-	sum.Write([]byte(Public(tb).CreateScript("x") + Tenant(tb).CreateScript("x")))
+	version, err := jobs.Version()
+	must(tb, err)
+	sum.Write([]byte(Public(tb).CreateScript("x") + Tenant(tb).CreateScript("x") + strconv.Itoa(version)))
 	name := fmt.Sprintf("template_%x", sum.Sum64())
 	ctx, admin := context.Background(), Conn(tb, "postgres")
-	_, err := admin.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended('homeroom_template', 0))")
+	_, err = admin.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended('homeroom_template', 0))")
 	must(tb, err)
 	defer func() {
 		_, err := admin.Exec(ctx, "SELECT pg_advisory_unlock_all()")
@@ -157,7 +161,7 @@ func template(tb testing.TB) string {
 	conn, err := pgx.Connect(ctx, s.URL(name+"_new"))
 	must(tb, err)
 	_, err = Public(tb).Apply(ctx, conn, "public")
-	must(tb, errors.Join(err, conn.Close(ctx)))
+	must(tb, errors.Join(err, jobs.Migrate(ctx, conn), conn.Close(ctx)))
 	_, err = admin.Exec(ctx, "ALTER DATABASE "+name+"_new RENAME TO "+name)
 	must(tb, err)
 	return name

@@ -81,6 +81,18 @@ func (f LoginLimitFunc) Mutate(ctx context.Context, m public.Mutation) (public.V
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.LoginLimitMutation", m)
 }
 
+// The OperationFunc type is an adapter to allow the use of ordinary
+// function as Operation mutator.
+type OperationFunc func(context.Context, *public.OperationMutation) (public.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OperationFunc) Mutate(ctx context.Context, m public.Mutation) (public.Value, error) {
+	if mv, ok := m.(*public.OperationMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *public.OperationMutation", m)
+}
+
 // The OperatorFunc type is an adapter to allow the use of ordinary
 // function as Operator mutator.
 type OperatorFunc func(context.Context, *public.OperatorMutation) (public.Value, error)

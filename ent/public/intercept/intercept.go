@@ -14,6 +14,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
 	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
 	"github.com/homeroom-sms/homeroom/ent/public/loginlimit"
+	"github.com/homeroom-sms/homeroom/ent/public/operation"
 	"github.com/homeroom-sms/homeroom/ent/public/operator"
 	"github.com/homeroom-sms/homeroom/ent/public/predicate"
 	"github.com/homeroom-sms/homeroom/ent/public/refreshtoken"
@@ -240,6 +241,33 @@ func (f TraverseLoginLimit) Traverse(ctx context.Context, q public.Query) error 
 	return fmt.Errorf("unexpected query type %T. expect *public.LoginLimitQuery", q)
 }
 
+// The OperationFunc type is an adapter to allow the use of ordinary function as a Querier.
+type OperationFunc func(context.Context, *public.OperationQuery) (public.Value, error)
+
+// Query calls f(ctx, q).
+func (f OperationFunc) Query(ctx context.Context, q public.Query) (public.Value, error) {
+	if q, ok := q.(*public.OperationQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *public.OperationQuery", q)
+}
+
+// The TraverseOperation type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseOperation func(context.Context, *public.OperationQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseOperation) Intercept(next public.Querier) public.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseOperation) Traverse(ctx context.Context, q public.Query) error {
+	if q, ok := q.(*public.OperationQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *public.OperationQuery", q)
+}
+
 // The OperatorFunc type is an adapter to allow the use of ordinary function as a Querier.
 type OperatorFunc func(context.Context, *public.OperatorQuery) (public.Value, error)
 
@@ -390,6 +418,8 @@ func NewQuery(q public.Query) (Query, error) {
 		return &query[*public.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: public.TypeIdempotencyKey, tq: q}, nil
 	case *public.LoginLimitQuery:
 		return &query[*public.LoginLimitQuery, predicate.LoginLimit, loginlimit.OrderOption]{typ: public.TypeLoginLimit, tq: q}, nil
+	case *public.OperationQuery:
+		return &query[*public.OperationQuery, predicate.Operation, operation.OrderOption]{typ: public.TypeOperation, tq: q}, nil
 	case *public.OperatorQuery:
 		return &query[*public.OperatorQuery, predicate.Operator, operator.OrderOption]{typ: public.TypeOperator, tq: q}, nil
 	case *public.RefreshTokenQuery:

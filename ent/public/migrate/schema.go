@@ -46,9 +46,29 @@ var (
 		PrimaryKey: []*schema.Column{AuditEventsColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "auditevent_school_id_id",
+				Name:    "auditevent_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{AuditEventsColumns[4], AuditEventsColumns[0]},
+				Columns: []*schema.Column{AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
+			{
+				Name:    "auditevent_school_id_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[4], AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
+			{
+				Name:    "auditevent_school_code_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[5], AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
+			{
+				Name:    "auditevent_actor_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[2], AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
+			{
+				Name:    "auditevent_action_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[3], AuditEventsColumns[1], AuditEventsColumns[0]},
 			},
 		},
 	}
@@ -155,6 +175,47 @@ var (
 				Name:    "loginlimit_ends_at",
 				Unique:  false,
 				Columns: []*schema.Column{LoginLimitsColumns[3]},
+			},
+		},
+	}
+	// OperationsColumns holds the columns for the "operations" table.
+	OperationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"pending", "running", "succeeded", "failed"}, Default: "pending"},
+		{Name: "progress", Type: field.TypeInt, Default: 0},
+		{Name: "detail", Type: field.TypeString, Default: ""},
+		{Name: "error", Type: field.TypeString, Nullable: true},
+		{Name: "school_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "school_code", Type: field.TypeString, Nullable: true},
+		{Name: "created_by", Type: field.TypeString},
+		{Name: "request_id", Type: field.TypeString, Default: ""},
+		{Name: "address", Type: field.TypeString, Default: ""},
+		{Name: "started_at", Type: field.TypeTime, Nullable: true},
+		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+	}
+	// OperationsTable holds the schema information for the "operations" table.
+	OperationsTable = &schema.Table{
+		Name:       "operations",
+		Columns:    OperationsColumns,
+		PrimaryKey: []*schema.Column{OperationsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "operation_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{OperationsColumns[1], OperationsColumns[0]},
+			},
+			{
+				Name:    "operation_state_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{OperationsColumns[4], OperationsColumns[1], OperationsColumns[0]},
+			},
+			{
+				Name:    "operation_school_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{OperationsColumns[8], OperationsColumns[1], OperationsColumns[0]},
 			},
 		},
 	}
@@ -326,6 +387,7 @@ var (
 		DomainsTable,
 		IdempotencyKeysTable,
 		LoginLimitsTable,
+		OperationsTable,
 		OperatorsTable,
 		RefreshTokensTable,
 		ClientsTable,
@@ -366,6 +428,14 @@ func init() {
 	}
 	LoginLimitsTable.Annotation = &entsql.Annotation{
 		Table: "login_limits",
+	}
+	OperationsTable.Annotation = &entsql.Annotation{
+		Table: "operations",
+	}
+	OperationsTable.Annotation.Checks = map[string]string{
+		"operations_finished": "(state IN ('succeeded', 'failed')) = (finished_at IS NOT NULL)",
+		"operations_progress": "progress BETWEEN 0 AND 100",
+		"operations_state":    "state IN ('pending', 'running', 'succeeded', 'failed')",
 	}
 	OperatorsTable.Annotation = &entsql.Annotation{
 		Table: "operators",

@@ -24,6 +24,9 @@ type IdempotencyKey func(*sql.Selector)
 // LoginLimit is the predicate function for loginlimit builders.
 type LoginLimit func(*sql.Selector)
 
+// Operation is the predicate function for operation builders.
+type Operation func(*sql.Selector)
+
 // Operator is the predicate function for operator builders.
 type Operator func(*sql.Selector)
 

@@ -34,7 +34,13 @@ func (AuditEvent) Fields() []ent.Field {
 
 // Indexes of AuditEvent.
 func (AuditEvent) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("school_id", "id")}
+	return []ent.Index{
+		index.Fields("at", "id"),
+		index.Fields("school_id", "at", "id"),
+		index.Fields("school_code", "at", "id"),
+		index.Fields("actor", "at", "id"),
+		index.Fields("action", "at", "id"),
+	}
 }
 
 // Annotations of AuditEvent.

@@ -27,8 +27,10 @@ type place struct {
 	url      string
 	database string
 	token    string
+	actor    string // whose token it is, as the audit names them
 	registry *tenancy.Registry
 	platform *platform.Platform
+	watcher  *platform.Watcher
 	tokens   *auth.Tokens
 }
 
@@ -39,11 +41,14 @@ func newPlace(t *testing.T) *place {
 	t.Cleanup(func() { must(t, registry.Close()) })
 	settings := platform.Settings{BaseDomain: "base.example", PublicHosts: []string{"localhost", "console.example", "console.base.example"}, TenantRoles: true}
 	p := &place{database: database, registry: registry, platform: platform.New(registry, testkit.Tenant(t), settings, time.Now)}
+	p.watcher = platform.NewWatcher(p.platform)
 	var err error
 	p.tokens, err = auth.NewTokens(bytes.Repeat([]byte{7}, 32), time.Now)
 	must(t, err)
 	p.url = p.serve(t, time.Now)
 	p.token = p.key(t, auth.RoleOwner)
+	id, _, _ := strings.Cut(strings.TrimPrefix(p.token, "hr_"), "_")
+	p.actor = "api-key:" + uuid.MustParse(id).String()
 	return p
 }
 
@@ -51,10 +56,13 @@ func newPlace(t *testing.T) *place {
 func (p *place) serve(t *testing.T, now func() time.Time) string {
 	t.Helper()
 	mux := http.NewServeMux()
-	systemapi.New(mux, systemapi.Service{Platform: p.platform, Public: p.registry.Public(), Desk: &auth.Desk{Tokens: p.tokens, Passwords: auth.NewPasswords()}, Now: now}, "test")
+	systemapi.New(mux, systemapi.Service{
+		Platform: p.platform, Public: p.registry.Public(), Watcher: p.watcher, Begin: p.begin,
+		Desk: &auth.Desk{Tokens: p.tokens, Passwords: auth.NewPasswords()}, Now: now,
+	}, "test")
 	handler := wire.Handler(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r)))
+		handler.ServeHTTP(w, r.WithContext(wire.WithAddress(wire.Begin(w, r), address)))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -66,6 +74,12 @@ func (p *place) key(t *testing.T, role string) string {
 	_, token, err := p.platform.CreateKey(t.Context(), platform.Shell, platform.NewKey{Name: "the " + role, Role: role})
 	must(t, err)
 	return token
+}
+
+// begin carries out an operation, as a worker does.
+func (p *place) begin(ctx context.Context, id uuid.UUID) error {
+	go func() { _ = p.platform.Perform(context.WithoutCancel(ctx), id, true) }()
+	return nil
 }
 
 func must(t *testing.T, err error) {
@@ -208,5 +222,8 @@ func (p *place) schemas(t *testing.T) int {
 	t.Helper()
 	return strings.Count(p.snapshot(t), "schema school_")
 }
+
+// address is where all requests come from.
+const address = "192.0.2.7"
 
 var nobody = uuid.NewString()

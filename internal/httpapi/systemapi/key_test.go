@@ -113,6 +113,10 @@ func TestRoles(t *testing.T) {
 		{"DELETE", "operators/" + nobody + "/", "", none},
 		{"POST", "operators/" + nobody + "/password/", `{}`, none},
 		{"GET", "me/", "", read},
+		{"GET", "audit-events/", "", read},
+		{"GET", "operations/", "", read},
+		{"GET", "operations/" + nobody + "/", "", read},
+		{"GET", "operations/" + nobody + "/events/", "", read},
 	} {
 		for token, level := range map[string]int{viewer: read, operator: write} {
 			r := p.call(t, test.method, test.path, test.body, "Authorization: Bearer "+token)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/rs/zerolog"
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/internal/auth"
@@ -44,16 +45,7 @@ func (s Service) registerLife(api huma.API) {
 		return schoolItem(s.Platform.Restore(ctx, actor(ctx), in.ID))
 	})
 
-	purge := operation("purge-school", http.MethodPost, "/schools/{id}/purge/", "Schools", "Destroy a school and its data", owners)
-	purge.DefaultStatus = http.StatusNoContent
-	purge.Description = "Drops the school's schema, or the database that was made for it, now. Nothing brings it back."
-	huma.Register(api, purge, func(ctx context.Context, in *struct {
-		SchoolPath
-		Body PurgeInput
-	},
-	) (*struct{}, error) {
-		return nil, s.Platform.Purge(ctx, actor(ctx), in.ID, in.Body.Confirm)
-	})
+	s.registerPurge(api)
 
 	impersonate := operation("impersonate-school", http.MethodPost, "/schools/{id}/impersonate/", "Schools", "Act as an admin of a school", writers)
 	impersonate.DefaultStatus = http.StatusOK
@@ -69,4 +61,40 @@ func (s Service) registerLife(api huma.API) {
 		token, expires, err := s.Desk.Tokens.ForSchool(in.ID, auth.Principal{Name: principal(ctx).Name, Role: auth.RoleAdmin}, Impersonating)
 		return &struct{ Body Impersonation }{Impersonation{token, expires}}, err
 	})
+}
+
+// PurgeOutput is the answer to who did not want to wait for the end of a school.
+type PurgeOutput struct {
+	Status     int
+	Location   string `header:"Location" doc:"The path of the operation."`
+	Preference string `header:"Preference-Applied"`
+	Body       Operation
+}
+
+func (s Service) registerPurge(api huma.API) {
+	purge := operation("purge-school", http.MethodPost, "/schools/{id}/purge/", "Schools", "Destroy a school and its data", owners)
+	purge.DefaultStatus = http.StatusNoContent
+	purge.Description = "Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it."
+	purge.Responses = map[string]*huma.Response{}
+	huma.Register(api, purge, func(ctx context.Context, in *struct {
+		SchoolPath
+		wire.Prefer
+		Body PurgeInput
+	},
+	) (*PurgeOutput, error) {
+		if !in.Async() {
+			return nil, s.Platform.Purge(ctx, actor(ctx), in.ID, in.Body.Confirm)
+		}
+		row, err := s.Platform.BeginPurge(ctx, actor(ctx), in.ID, in.Body.Confirm)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Begin(ctx, row.ID); err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("an operation begins a little later")
+		}
+		return &PurgeOutput{http.StatusAccepted, root + "/operations/" + row.ID.String() + "/", wire.RespondAsync, OperationOf(row)}, nil
+	})
+	accepted := purge.Responses["204"]
+	accepted.Description = "Accepted"
+	purge.Responses["202"], purge.Responses["204"] = accepted, &huma.Response{Description: "No Content"}
 }

@@ -26,7 +26,9 @@ const root = "/api/v1/system"
 // Service is what the API works with. Only the document is wanted of a zero one.
 type Service struct {
 	Platform *platform.Platform
-	Public   *publicdb.Client // where API keys and operators are looked up
+	Public   *publicdb.Client                       // where API keys and operators are looked up
+	Watcher  *platform.Watcher                      // of operations
+	Begin    func(context.Context, uuid.UUID) error // has an operation carried out
 	Desk     *auth.Desk
 	Provider *auth.Provider // whose tokens operators may use too; nil for none
 	Now      func() time.Time
@@ -49,6 +51,8 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 			{Name: "Authentication", Description: "Logging in with a password, and staying logged in."},
 			{Name: "Operators", Description: "The people who may use this API."},
 			{Name: "API keys", Description: "The programs that may use this API."},
+			{Name: "Operations", Description: "Work that takes longer than a request, and how far it has come."},
+			{Name: "Audit", Description: "Who did what to which school, when and from where."},
 		},
 	}, s.authenticate, s.once)
 	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
@@ -62,6 +66,8 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	s.registerAuth(api)
 	s.registerOperators(api)
 	s.registerKeys(api)
+	s.registerOperations(api)
+	s.registerAudit(api)
 	wire.Complete(api)
 	return api
 }

@@ -24,7 +24,8 @@ import (
 
 const (
 	defaultMaxBody = 1 << 20
-	// mostTime is how long an operation may take. It must end while the server still writes answers.
+	// mostTime is how long an operation may take, until a stream of events begins: see BeginEvents. It must
+	// end while the server still writes answers.
 	mostTime = time.Minute
 )
 

@@ -31,3 +31,34 @@ func TestLongWork(t *testing.T) {
 		}
 	})
 }
+
+// patient is a recorder that takes deadlines, as a connection does.
+type patient struct{ *httptest.ResponseRecorder }
+
+func (patient) SetWriteDeadline(time.Time) error { return nil }
+
+// TestLongStream holds that a stream of events goes on for longer than work may take, until the client leaves.
+func TestLongStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		huma.Register(wire.NewAPI(mux, wire.Document{}), huma.Operation{OperationID: "watch", Method: http.MethodGet, Path: "/watch/"},
+			func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+				return &huma.StreamResponse{Body: func(ctx huma.Context) {
+					events, err := wire.BeginEvents(ctx)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					<-events.Gone
+				}}, nil
+			})
+		ctx, leave := context.WithTimeout(t.Context(), time.Hour)
+		defer leave()
+		start := time.Now()
+		wire.Handler(mux).ServeHTTP(patient{httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/watch/", http.NoBody))
+		if time.Since(start) != time.Hour {
+			t.Errorf("it ended after %s", time.Since(start))
+		}
+	})
+}

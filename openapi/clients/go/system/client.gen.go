@@ -250,6 +250,30 @@ func (e NewSchoolState) Valid() bool {
 	}
 }
 
+// Defines values for OperationState.
+const (
+	OperationStateFailed    OperationState = "failed"
+	OperationStatePending   OperationState = "pending"
+	OperationStateRunning   OperationState = "running"
+	OperationStateSucceeded OperationState = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the OperationState enum.
+func (e OperationState) Valid() bool {
+	switch e {
+	case OperationStateFailed:
+		return true
+	case OperationStatePending:
+		return true
+	case OperationStateRunning:
+		return true
+	case OperationStateSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperatorRole.
 const (
 	OperatorRoleOperator OperatorRole = "operator"
@@ -448,6 +472,24 @@ func (e ListApiKeysParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditEventsParamsSort.
+const (
+	At      ListAuditEventsParamsSort = "at"
+	MinusAt ListAuditEventsParamsSort = "-at"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditEventsParamsSort enum.
+func (e ListAuditEventsParamsSort) Valid() bool {
+	switch e {
+	case At:
+		return true
+	case MinusAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDatabasesParamsSort.
 const (
 	ListDatabasesParamsSortCreatedAt      ListDatabasesParamsSort = "created_at"
@@ -538,6 +580,48 @@ func (e ListMigrationsParamsState) Valid() bool {
 	case ListMigrationsParamsStateCurrent:
 		return true
 	case ListMigrationsParamsStateFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOperationsParamsSort.
+const (
+	ListOperationsParamsSortCreatedAt      ListOperationsParamsSort = "created_at"
+	ListOperationsParamsSortMinusCreatedAt ListOperationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListOperationsParamsSort enum.
+func (e ListOperationsParamsSort) Valid() bool {
+	switch e {
+	case ListOperationsParamsSortCreatedAt:
+		return true
+	case ListOperationsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOperationsParamsState.
+const (
+	ListOperationsParamsStateFailed    ListOperationsParamsState = "failed"
+	ListOperationsParamsStatePending   ListOperationsParamsState = "pending"
+	ListOperationsParamsStateRunning   ListOperationsParamsState = "running"
+	ListOperationsParamsStateSucceeded ListOperationsParamsState = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the ListOperationsParamsState enum.
+func (e ListOperationsParamsState) Valid() bool {
+	switch e {
+	case ListOperationsParamsStateFailed:
+		return true
+	case ListOperationsParamsStatePending:
+		return true
+	case ListOperationsParamsStateRunning:
+		return true
+	case ListOperationsParamsStateSucceeded:
 		return true
 	default:
 		return false
@@ -761,6 +845,40 @@ type AdminInput struct {
 
 	// FullName Examples: Grace Okafor
 	FullName string `json:"full_name"`
+}
+
+// AuditEvent defines model for AuditEvent.
+type AuditEvent struct {
+	// Action Examples: school.update
+	Action string `json:"action"`
+
+	// Actor Kind and id; shell is somebody on the machine itself.
+	//
+	// Examples: api-key:0192f0c1-7b1e-7c3a-9d58-3c5b0b7a1f11
+	Actor string `json:"actor"`
+
+	// Address The client's IP address.
+	Address nullable.Nullable[string] `json:"address"`
+	At      time.Time                 `json:"at"`
+
+	// Details What there was before a change and what there is after it. No secrets, and of personal data only which changed.
+	Details   map[string]interface{}    `json:"details"`
+	Id        string                    `json:"id"`
+	RequestId nullable.Nullable[string] `json:"request_id"`
+
+	// SchoolCode As it was before the change.
+	SchoolCode nullable.Nullable[string] `json:"school_code"`
+
+	// SchoolId Null if it was not done to a school.
+	SchoolId nullable.Nullable[string] `json:"school_id"`
+}
+
+// AuditEventPage defines model for AuditEventPage.
+type AuditEventPage struct {
+	Items []AuditEvent `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
 }
 
 // Database defines model for Database.
@@ -1089,6 +1207,44 @@ type NewSchoolSetupProgress string
 
 // NewSchoolState defines model for NewSchool.State.
 type NewSchoolState string
+
+// Operation defines model for Operation.
+type Operation struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy Examples: api-key:0192f0c1-7b1e-7c3a-9d58-3c5b0b7a1f11
+	CreatedBy string `json:"created_by"`
+
+	// Detail What is being done, in words.
+	Detail string `json:"detail"`
+
+	// Error Why it failed.
+	Error      nullable.Nullable[string]    `json:"error"`
+	FinishedAt nullable.Nullable[time.Time] `json:"finished_at"`
+	Id         string                       `json:"id"`
+
+	// Kind Examples: school.purge
+	Kind string `json:"kind"`
+
+	// Progress In percent.
+	Progress   int64                        `json:"progress"`
+	SchoolCode nullable.Nullable[string]    `json:"school_code"`
+	SchoolId   nullable.Nullable[string]    `json:"school_id"`
+	StartedAt  nullable.Nullable[time.Time] `json:"started_at"`
+	State      OperationState               `json:"state"`
+	UpdatedAt  time.Time                    `json:"updated_at"`
+}
+
+// OperationState defines model for Operation.State.
+type OperationState string
+
+// OperationPage defines model for OperationPage.
+type OperationPage struct {
+	Items []Operation `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
 
 // Operator defines model for Operator.
 type Operator struct {
@@ -1525,6 +1681,32 @@ type GetApiKeyParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// ListAuditEventsParams defines parameters for ListAuditEvents.
+type ListAuditEventsParams struct {
+	// Limit How many items to answer with at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on: next_cursor of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Sort - before the name: descending.
+	Sort *ListAuditEventsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// School A school's id, or its code at that time.
+	School *string `form:"school,omitempty" json:"school,omitempty"`
+	Actor  *string `form:"actor,omitempty" json:"actor,omitempty"`
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Since At this time or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Before this time.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
+// ListAuditEventsParamsSort defines parameters for ListAuditEvents.
+type ListAuditEventsParamsSort string
+
 // ListDatabasesParams defines parameters for ListDatabases.
 type ListDatabasesParams struct {
 	// Limit How many items to answer with at most.
@@ -1610,6 +1792,41 @@ type ListMigrationsParamsSort string
 
 // ListMigrationsParamsState defines parameters for ListMigrations.
 type ListMigrationsParamsState string
+
+// ListOperationsParams defines parameters for ListOperations.
+type ListOperationsParams struct {
+	// Limit How many items to answer with at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on: next_cursor of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Sort - before the name: descending.
+	Sort  *ListOperationsParamsSort  `form:"sort,omitempty" json:"sort,omitempty"`
+	State *ListOperationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Kind  *string                    `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// School A school's id, or its code at that time.
+	School *string `form:"school,omitempty" json:"school,omitempty"`
+}
+
+// ListOperationsParamsSort defines parameters for ListOperations.
+type ListOperationsParamsSort string
+
+// ListOperationsParamsState defines parameters for ListOperations.
+type ListOperationsParamsState string
+
+// GetOperationParams defines parameters for GetOperation.
+type GetOperationParams struct {
+	// IfNoneMatch Entity tags that the client has; if one is current, the answer is 304 without a body.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// WatchOperationParams defines parameters for WatchOperation.
+type WatchOperationParams struct {
+	// LastEventID The id of the last event that the client has seen.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
+}
 
 // ListOperatorsParams defines parameters for ListOperators.
 type ListOperatorsParams struct {
@@ -1767,6 +1984,9 @@ type ImpersonateSchoolParams struct {
 
 // PurgeSchoolParams defines parameters for PurgeSchool.
 type PurgeSchoolParams struct {
+	// Prefer respond-async: answer 202 at once, with an operation that does the work.
+	Prefer *string `json:"Prefer,omitempty"`
+
 	// IdempotencyKey Makes it safe to send the request again: for 24 hours the same key and body get the first answer, the same key with another body 422. 409 with Retry-After while the first is at work; 409 without it if that was cut off, so that it is unknown what it has done.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -2222,6 +2442,13 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/system/api-keys/{id}/ (the `GetApiKey` operationId).
 	GetApiKey(ctx context.Context, id openapi_types.UUID, params *GetApiKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAuditEvents List what was done
+	//
+	// Every change by this API and by the command line, the newest first.
+	//
+	// Corresponds with GET /api/v1/system/audit-events/ (the `ListAuditEvents` operationId).
+	ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// LoginWithBody Log in
 	//
 	// Answers with tokens. After 10 attempts at an account in 15 minutes, or 50 in vain from an address, it is 429 for a while.
@@ -2366,6 +2593,23 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
 	ListMigrations(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperations List operations
+	//
+	// Corresponds with GET /api/v1/system/operations/ (the `ListOperations` operationId).
+	ListOperations(ctx context.Context, params *ListOperationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOperation Get an operation
+	//
+	// Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
+	GetOperation(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WatchOperation Watch an operation
+	//
+	// Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen.
+	//
+	// Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
+	WatchOperation(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOperators List operators
 	//
@@ -2583,7 +2827,7 @@ type ClientInterface interface {
 
 	// PurgeSchoolWithBody Destroy a school and its data
 	//
-	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2592,7 +2836,7 @@ type ClientInterface interface {
 
 	// PurgeSchool Destroy a school and its data
 	//
-	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2780,6 +3024,23 @@ func (c *Client) RevokeApiKey(ctx context.Context, id openapi_types.UUID, reqEdi
 // Corresponds with GET /api/v1/system/api-keys/{id}/ (the `GetApiKey` operationId).
 func (c *Client) GetApiKey(ctx context.Context, id openapi_types.UUID, params *GetApiKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetApiKeyRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAuditEvents List what was done
+//
+// Every change by this API and by the command line, the newest first.
+//
+// Corresponds with GET /api/v1/system/audit-events/ (the `ListAuditEvents` operationId).
+func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3115,6 +3376,53 @@ func (c *Client) ChangeMyPassword(ctx context.Context, params *ChangeMyPasswordP
 // Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
 func (c *Client) ListMigrations(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMigrationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperations List operations
+//
+// Corresponds with GET /api/v1/system/operations/ (the `ListOperations` operationId).
+func (c *Client) ListOperations(ctx context.Context, params *ListOperationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOperation Get an operation
+//
+// Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
+func (c *Client) GetOperation(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOperationRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WatchOperation Watch an operation
+//
+// Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen.
+//
+// Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
+func (c *Client) WatchOperation(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWatchOperationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3641,7 +3949,7 @@ func (c *Client) ImpersonateSchool(ctx context.Context, id openapi_types.UUID, p
 
 // PurgeSchoolWithBody Destroy a school and its data
 //
-// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3660,7 +3968,7 @@ func (c *Client) PurgeSchoolWithBody(ctx context.Context, id openapi_types.UUID,
 
 // PurgeSchool Destroy a school and its data
 //
-// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4167,6 +4475,144 @@ func NewGetApiKeyRequest(server string, id openapi_types.UUID, params *GetApiKey
 			req.Header.Set("If-None-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListAuditEventsRequest constructs an http.Request for the ListAuditEvents method
+func NewListAuditEventsRequest(server string, params *ListAuditEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/system/audit-events/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.School != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "school", *params.School, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -4877,6 +5323,218 @@ func NewListMigrationsRequest(server string, params *ListMigrationsParams) (*htt
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListOperationsRequest constructs an http.Request for the ListOperations method
+func NewListOperationsRequest(server string, params *ListOperationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/system/operations/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.School != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "school", *params.School, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetOperationRequest constructs an http.Request for the GetOperation method
+func NewGetOperationRequest(server string, id string, params *GetOperationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/system/operations/%s/", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewWatchOperationRequest constructs an http.Request for the WatchOperation method
+func NewWatchOperationRequest(server string, id string, params *WatchOperationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/system/operations/%s/events/", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -6133,15 +6791,26 @@ func NewPurgeSchoolRequestWithBody(server string, id openapi_types.UUID, params 
 
 	if params != nil {
 
-		if params.IdempotencyKey != nil {
+		if params.Prefer != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("Idempotency-Key", headerParam0)
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
 		}
 
 	}
@@ -6865,6 +7534,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/system/api-keys/{id}/ (the `GetApiKey` operationId).
 	GetApiKeyWithResponse(ctx context.Context, id openapi_types.UUID, params *GetApiKeyParams, reqEditors ...RequestEditorFn) (*GetApiKeyResponse, error)
 
+	// ListAuditEventsWithResponse List what was done
+	//
+	// Every change by this API and by the command line, the newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/system/audit-events/ (the `ListAuditEvents` operationId).
+	ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error)
+
 	// LoginWithBodyWithResponse Log in
 	//
 	// Answers with tokens. After 10 attempts at an account in 15 minutes, or 50 in vain from an address, it is 429 for a while.
@@ -7021,6 +7699,29 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/system/migrations/ (the `ListMigrations` operationId).
 	ListMigrationsWithResponse(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*ListMigrationsResponse, error)
+
+	// ListOperationsWithResponse List operations
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/system/operations/ (the `ListOperations` operationId).
+	ListOperationsWithResponse(ctx context.Context, params *ListOperationsParams, reqEditors ...RequestEditorFn) (*ListOperationsResponse, error)
+
+	// GetOperationWithResponse Get an operation
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
+	GetOperationWithResponse(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*GetOperationResponse, error)
+
+	// WatchOperationWithResponse Watch an operation
+	//
+	// Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
+	WatchOperationWithResponse(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*WatchOperationResponse, error)
 
 	// ListOperatorsWithResponse List operators
 	//
@@ -7256,7 +7957,7 @@ type ClientWithResponsesInterface interface {
 
 	// PurgeSchoolWithBodyWithResponse Destroy a school and its data
 	//
-	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7265,7 +7966,7 @@ type ClientWithResponsesInterface interface {
 
 	// PurgeSchoolWithResponse Destroy a school and its data
 	//
-	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+	// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7593,6 +8294,61 @@ func (r GetApiKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetApiKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAuditEventsResponse200Headers the declared response headers of an HTTP 200 response for ListAuditEvents
+type ListAuditEventsResponse200Headers struct {
+	Link *string
+}
+
+type ListAuditEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditEventPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAuditEventsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditEventsResponse) GetJSON200() *AuditEventPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditEventsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8191,6 +8947,157 @@ func (r ListMigrationsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListMigrationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListOperationsResponse200Headers the declared response headers of an HTTP 200 response for ListOperations
+type ListOperationsResponse200Headers struct {
+	Link *string
+}
+
+type ListOperationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperationPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOperationsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperationsResponse) GetJSON200() *OperationPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperationsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOperationResponse200Headers the declared response headers of an HTTP 200 response for GetOperation
+type GetOperationResponse200Headers struct {
+	ETag *string
+}
+
+type GetOperationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Operation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOperationResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOperationResponse) GetJSON200() *Operation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOperationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOperationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOperationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOperationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOperationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WatchOperationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WatchOperationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WatchOperationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WatchOperationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WatchOperationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WatchOperationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9127,11 +10034,26 @@ func (r ImpersonateSchoolResponse) ContentType() string {
 	return ""
 }
 
+// PurgeSchoolResponse202Headers the declared response headers of an HTTP 202 response for PurgeSchool
+type PurgeSchoolResponse202Headers struct {
+	Location          *string
+	PreferenceApplied *string
+}
+
 type PurgeSchoolResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Operation
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *PurgeSchoolResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PurgeSchoolResponse) GetJSON202() *Operation {
+	return r.JSON202
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -9772,6 +10694,21 @@ func (c *ClientWithResponses) GetApiKeyWithResponse(ctx context.Context, id open
 	return ParseGetApiKeyResponse(rsp)
 }
 
+// ListAuditEventsWithResponse List what was done
+//
+// Every change by this API and by the command line, the newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/system/audit-events/ (the `ListAuditEvents` operationId).
+func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error) {
+	rsp, err := c.ListAuditEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditEventsResponse(rsp)
+}
+
 // LoginWithBodyWithResponse Log in
 //
 // Answers with tokens. After 10 attempts at an account in 15 minutes, or 50 in vain from an address, it is 429 for a while.
@@ -10041,6 +10978,47 @@ func (c *ClientWithResponses) ListMigrationsWithResponse(ctx context.Context, pa
 		return nil, err
 	}
 	return ParseListMigrationsResponse(rsp)
+}
+
+// ListOperationsWithResponse List operations
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/system/operations/ (the `ListOperations` operationId).
+func (c *ClientWithResponses) ListOperationsWithResponse(ctx context.Context, params *ListOperationsParams, reqEditors ...RequestEditorFn) (*ListOperationsResponse, error) {
+	rsp, err := c.ListOperations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperationsResponse(rsp)
+}
+
+// GetOperationWithResponse Get an operation
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
+func (c *ClientWithResponses) GetOperationWithResponse(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*GetOperationResponse, error) {
+	rsp, err := c.GetOperation(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOperationResponse(rsp)
+}
+
+// WatchOperationWithResponse Watch an operation
+//
+// Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
+func (c *ClientWithResponses) WatchOperationWithResponse(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*WatchOperationResponse, error) {
+	rsp, err := c.WatchOperation(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWatchOperationResponse(rsp)
 }
 
 // ListOperatorsWithResponse List operators
@@ -10457,7 +11435,7 @@ func (c *ClientWithResponses) ImpersonateSchoolWithResponse(ctx context.Context,
 
 // PurgeSchoolWithBodyWithResponse Destroy a school and its data
 //
-// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10472,7 +11450,7 @@ func (c *ClientWithResponses) PurgeSchoolWithBodyWithResponse(ctx context.Contex
 
 // PurgeSchoolWithResponse Destroy a school and its data
 //
-// Drops the school's schema, or the database that was made for it, now. Nothing brings it back.
+// Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10876,6 +11854,52 @@ func ParseGetApiKeyResponse(rsp *http.Response) (*GetApiKeyResponse, error) {
 				return nil, err
 			}
 			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAuditEventsResponse parses an HTTP response from a ListAuditEventsWithResponse call
+func ParseListAuditEventsResponse(rsp *http.Response) (*ListAuditEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditEventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAuditEventsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -11350,6 +12374,130 @@ func ParseListMigrationsResponse(rsp *http.Response) (*ListMigrationsResponse, e
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOperationsResponse parses an HTTP response from a ListOperationsWithResponse call
+func ParseListOperationsResponse(rsp *http.Response) (*ListOperationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperationPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOperationsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOperationResponse parses an HTTP response from a GetOperationWithResponse call
+func ParseGetOperationResponse(rsp *http.Response) (*GetOperationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOperationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Operation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOperationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseWatchOperationResponse parses an HTTP response from a WatchOperationWithResponse call
+func ParseWatchOperationResponse(rsp *http.Response) (*WatchOperationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WatchOperationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -12146,6 +13294,13 @@ func ParsePurgeSchoolResponse(rsp *http.Response) (*PurgeSchoolResponse, error) 
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Operation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case rsp.StatusCode == 204:
 		break // No content-type
 
@@ -12156,6 +13311,26 @@ func ParsePurgeSchoolResponse(rsp *http.Response) (*PurgeSchoolResponse, error) 
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers PurgeSchoolResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers202 = &headers
 	}
 
 	return response, nil

@@ -43,6 +43,43 @@ export type AdminInput = {
     full_name: string;
 };
 
+export type AuditEvent = {
+    action: string;
+    /**
+     * Kind and id; shell is somebody on the machine itself.
+     */
+    actor: string;
+    /**
+     * The client's IP address.
+     */
+    address: string | null;
+    at: string;
+    /**
+     * What there was before a change and what there is after it. No secrets, and of personal data only which changed.
+     */
+    details: {
+        [key: string]: unknown;
+    };
+    id: string;
+    request_id: string | null;
+    /**
+     * As it was before the change.
+     */
+    school_code: string | null;
+    /**
+     * Null if it was not done to a school.
+     */
+    school_id: string | null;
+};
+
+export type AuditEventPage = {
+    items: Array<AuditEvent>;
+    /**
+     * The cursor of the next page; null on the last one.
+     */
+    next_cursor: string | null;
+};
+
 export type Database = {
     /**
      * Schools, at most.
@@ -317,6 +354,39 @@ export type NewSchool = {
     setup_progress: 'not_started' | 'in_progress' | 'completed';
     state: 'provisioning' | 'ready' | 'moving' | 'deleted' | 'failed';
     updated_at: string;
+};
+
+export type Operation = {
+    created_at: string;
+    created_by: string;
+    /**
+     * What is being done, in words.
+     */
+    detail: string;
+    /**
+     * Why it failed.
+     */
+    error: string | null;
+    finished_at: string | null;
+    id: string;
+    kind: string;
+    /**
+     * In percent.
+     */
+    progress: number;
+    school_code: string | null;
+    school_id: string | null;
+    started_at: string | null;
+    state: 'pending' | 'running' | 'succeeded' | 'failed';
+    updated_at: string;
+};
+
+export type OperationPage = {
+    items: Array<Operation>;
+    /**
+     * The cursor of the next page; null on the last one.
+     */
+    next_cursor: string | null;
 };
 
 export type Operator = {
@@ -785,6 +855,58 @@ export type GetApiKeyResponses = {
 
 export type GetApiKeyResponse = GetApiKeyResponses[keyof GetApiKeyResponses];
 
+export type ListAuditEventsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to answer with at most.
+         */
+        limit?: number;
+        /**
+         * Where to go on: next_cursor of the page before.
+         */
+        cursor?: string;
+        /**
+         * - before the name: descending.
+         */
+        sort?: '-at' | 'at';
+        /**
+         * A school's id, or its code at that time.
+         */
+        school?: string;
+        actor?: string;
+        action?: string;
+        /**
+         * At this time or later.
+         */
+        since?: string;
+        /**
+         * Before this time.
+         */
+        until?: string;
+    };
+    url: '/api/v1/system/audit-events/';
+};
+
+export type ListAuditEventsErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type ListAuditEventsError = ListAuditEventsErrors[keyof ListAuditEventsErrors];
+
+export type ListAuditEventsResponses = {
+    /**
+     * OK
+     */
+    200: AuditEventPage;
+};
+
+export type ListAuditEventsResponse = ListAuditEventsResponses[keyof ListAuditEventsResponses];
+
 export type LoginData = {
     body: LoginInput;
     path?: never;
@@ -1178,6 +1300,149 @@ export type ListMigrationsResponses = {
 };
 
 export type ListMigrationsResponse = ListMigrationsResponses[keyof ListMigrationsResponses];
+
+export type ListOperationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to answer with at most.
+         */
+        limit?: number;
+        /**
+         * Where to go on: next_cursor of the page before.
+         */
+        cursor?: string;
+        /**
+         * - before the name: descending.
+         */
+        sort?: '-created_at' | 'created_at';
+        state?: 'pending' | 'running' | 'succeeded' | 'failed';
+        kind?: string;
+        /**
+         * A school's id, or its code at that time.
+         */
+        school?: string;
+    };
+    url: '/api/v1/system/operations/';
+};
+
+export type ListOperationsErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type ListOperationsError = ListOperationsErrors[keyof ListOperationsErrors];
+
+export type ListOperationsResponses = {
+    /**
+     * OK
+     */
+    200: OperationPage;
+};
+
+export type ListOperationsResponse = ListOperationsResponses[keyof ListOperationsResponses];
+
+export type GetOperationData = {
+    body?: never;
+    headers?: {
+        /**
+         * Entity tags that the client has; if one is current, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * The operation's id.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/system/operations/{id}/';
+};
+
+export type GetOperationErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type GetOperationError = GetOperationErrors[keyof GetOperationErrors];
+
+export type GetOperationResponses = {
+    /**
+     * OK
+     */
+    200: Operation;
+};
+
+export type GetOperationResponse = GetOperationResponses[keyof GetOperationResponses];
+
+export type WatchOperationData = {
+    body?: never;
+    headers?: {
+        /**
+         * The id of the last event that the client has seen.
+         */
+        'Last-Event-ID'?: string;
+    };
+    path: {
+        /**
+         * The operation's id.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/system/operations/{id}/events/';
+};
+
+export type WatchOperationErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type WatchOperationError = WatchOperationErrors[keyof WatchOperationErrors];
+
+export type WatchOperationResponses = {
+    /**
+     * Events whose data is the operation.
+     */
+    200: {
+        created_at: string;
+        created_by: string;
+        /**
+         * What is being done, in words.
+         */
+        detail: string;
+        /**
+         * Why it failed.
+         */
+        error: string | null;
+        finished_at: string | null;
+        id: string;
+        kind: string;
+        /**
+         * In percent.
+         */
+        progress: number;
+        school_code: string | null;
+        school_id: string | null;
+        started_at: string | null;
+        state: 'pending' | 'running' | 'succeeded' | 'failed';
+        updated_at: string;
+    };
+    /**
+     * There is nothing after Last-Event-ID, and never will be: do not come back.
+     */
+    204: void;
+};
+
+export type WatchOperationResponse = WatchOperationResponses[keyof WatchOperationResponses];
 
 export type ListOperatorsData = {
     body?: never;
@@ -1835,6 +2100,10 @@ export type PurgeSchoolData = {
     body: PurgeInput;
     headers?: {
         /**
+         * respond-async: answer 202 at once, with an operation that does the work.
+         */
+        Prefer?: string;
+        /**
          * Makes it safe to send the request again: for 24 hours the same key and body get the first answer, the same key with another body 422. 409 with Retry-After while the first is at work; 409 without it if that was cut off, so that it is unknown what it has done.
          */
         'Idempotency-Key'?: string;
@@ -1859,6 +2128,10 @@ export type PurgeSchoolErrors = {
 export type PurgeSchoolError = PurgeSchoolErrors[keyof PurgeSchoolErrors];
 
 export type PurgeSchoolResponses = {
+    /**
+     * Accepted
+     */
+    202: Operation;
     /**
      * No Content
      */
