@@ -241,6 +241,9 @@ func (v *visit) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the writer itself.
 func (v *visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 
+// Flush is there because the compression before it asks for http.Flusher, and not for Unwrap.
+func (v *visit) Flush() { _ = http.NewResponseController(v.ResponseWriter).Flush() } // a lost client shows at the next write
+
 func (v *visit) status() int {
 	if v.code == 0 {
 		return http.StatusOK // what net/http answers for a handler that wrote nothing
