@@ -25,7 +25,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-func newSchool(t *testing.T, client *system.ClientWithResponses, code string) (school *system.School, etag string) {
+func newSchool(t *testing.T, client *system.ClientWithResponses, code string) (school *system.NewSchool, etag string) {
 	t.Helper()
 	var primary, other system.SchoolCreateInput_Domains_Item
 	if err := primary.FromDomainCreateInput(system.DomainCreateInput{Domain: code + ".example.org", IsPrimary: nullable.NewNullableWithValue(true)}); err != nil {
@@ -34,7 +34,7 @@ func newSchool(t *testing.T, client *system.ClientWithResponses, code string) (s
 	if err := other.FromSchoolCreateInputDomains1(code + ".test"); err != nil {
 		t.Fatal(err)
 	}
-	made, err := client.CreateSchoolWithResponse(t.Context(), system.SchoolCreateInput{
+	made, err := client.CreateSchoolWithResponse(t.Context(), nil, system.SchoolCreateInput{
 		Name: "School " + code, Code: code,
 		Domains: nullable.NewNullableWithValue([]system.SchoolCreateInput_Domains_Item{primary, other}),
 	})
@@ -47,7 +47,7 @@ func newSchool(t *testing.T, client *system.ClientWithResponses, code string) (s
 func create(t *testing.T, s service) {
 	client := connect(t, s)
 	school, _ := newSchool(t, client, "elm")
-	if school.State != system.SchoolStateReady || len(school.Domains) != 2 || !school.Domains[0].IsPrimary || school.Domains[1].Domain != "elm.test" {
+	if school.State != system.NewSchoolStateReady || len(school.Domains) != 2 || !school.Domains[0].IsPrimary || school.Domains[1].Domain != "elm.test" {
 		t.Errorf("made %+v", school)
 	}
 	found, err := client.GetSchoolWithResponse(t.Context(), school.Id, nil)
@@ -99,7 +99,7 @@ func stale(t *testing.T, s service) {
 }
 
 func invalid(t *testing.T, s service) {
-	refused, err := connect(t, s).CreateSchoolWithResponse(t.Context(), system.SchoolCreateInput{Code: "No Good"})
+	refused, err := connect(t, s).CreateSchoolWithResponse(t.Context(), nil, system.SchoolCreateInput{Code: "No Good"})
 	if err != nil || refused.ApplicationproblemJSONDefault == nil || refused.ApplicationproblemJSONDefault.Errors == nil {
 		t.Fatal(err, string(refused.GetBody()))
 	}
@@ -126,16 +126,16 @@ func life(t *testing.T, s service) {
 		}
 	}
 	remove()
-	restored, err := client.RestoreSchoolWithResponse(ctx, school.Id)
+	restored, err := client.RestoreSchoolWithResponse(ctx, school.Id, nil)
 	if err != nil || restored.JSON200 == nil || restored.JSON200.State != system.SchoolStateReady {
 		t.Fatal(err, string(restored.GetBody()))
 	}
 	remove()
-	refused, err := client.PurgeSchoolWithResponse(ctx, school.Id, system.PurgeInput{Confirm: "oak"})
+	refused, err := client.PurgeSchoolWithResponse(ctx, school.Id, nil, system.PurgeInput{Confirm: "oak"})
 	if err != nil || refused.StatusCode() != http.StatusUnprocessableEntity {
 		t.Fatal(err, string(refused.GetBody()))
 	}
-	purged, err := client.PurgeSchoolWithResponse(ctx, school.Id, system.PurgeInput{Confirm: "ash"})
+	purged, err := client.PurgeSchoolWithResponse(ctx, school.Id, nil, system.PurgeInput{Confirm: "ash"})
 	if err != nil || purged.StatusCode() != http.StatusNoContent {
 		t.Fatal(err, string(purged.GetBody()))
 	}
@@ -151,7 +151,7 @@ func records(t *testing.T, s service) {
 	if err != nil || found.JSON200 == nil || len(found.JSON200.Items) != 1 {
 		t.Fatal(err, string(found.GetBody()))
 	}
-	token, err := client.ImpersonateSchoolWithResponse(ctx, found.JSON200.Items[0].Id, system.ImpersonationInput{Reason: "a test"})
+	token, err := client.ImpersonateSchoolWithResponse(ctx, found.JSON200.Items[0].Id, nil, system.ImpersonationInput{Reason: "a test"})
 	if err != nil || token.JSON200 == nil {
 		t.Fatal(err, string(token.GetBody()))
 	}
@@ -164,7 +164,7 @@ func records(t *testing.T, s service) {
 		t.Fatal(err)
 	}
 	born := types.Date{Time: time.Date(2014, 3, 28, 0, 0, 0, 0, time.UTC)}
-	made, err := school.CreateStudentWithResponse(ctx, tenant.StudentInput{
+	made, err := school.CreateStudentWithResponse(ctx, nil, tenant.StudentInput{
 		AdmissionNumber: "C-1", FirstName: "Ada", LastName: "Lovelace", DateOfBirth: nullable.NewNullableWithValue(born),
 	})
 	if err != nil || made.JSON201 == nil || made.JSON201.DateOfBirth.MustGet() != born || !made.JSON201.Email.IsNull() {
