@@ -114,11 +114,13 @@ func (m migrateApply) schools(c *console, r fleet.Rollout) error {
 		}
 		return nil
 	}
-	if err != nil {
-		_, _ = fmt.Fprintln(c.stderr, says)
-		return err
+	if err == nil {
+		return errors.New(says)
 	}
-	return errors.New(says)
+	if summary.Schools > 0 {
+		_, _ = fmt.Fprintln(c.stderr, says)
+	}
+	return err
 }
 
 func listTrouble(c *console, trouble []fleet.Outcome) error {
