@@ -40,6 +40,9 @@ func TestDocument(t *testing.T) {
 		t.Errorf("schemas: %s", names)
 	}
 	const student = "/api/students/{id}/"
+	const codes = `["conflict","database-unavailable","forbidden","internal","invalid-input","malformed-request",` +
+		`"method-not-allowed","not-acceptable","not-found","precondition-failed","rate-limited","school-inactive",` +
+		`"school-unavailable","too-large","unauthenticated","unknown-host","unsupported-media-type"]`
 	for want, way := range map[string][]string{
 		`[{"bearer":[]}]`: {"security"},
 		`[]`:              {"paths", student, "get", "security"},
@@ -55,6 +58,7 @@ func TestDocument(t *testing.T) {
 		`"array"`:                                      {"components", "schemas", "StudentPage", "properties", "items", "type"},
 		`["items","next_cursor"]`:                      {"components", "schemas", "StudentPage", "required"},
 		`"date"`:                                       {"components", "schemas", "Student", "properties", "born", "format"},
+		codes:                                          {"components", "schemas", "Problem", "properties", "code", "enum"},
 		`false`:                                        {"components", "schemas", "StudentPatch", "additionalProperties"},
 		`"http"`:                                       {"components", "securitySchemes", "bearer", "type"},
 		`"The path of the new resource."`:              {"paths", "/api/students/", "post", "responses", "201", "headers", "Location", "description"},

@@ -26,7 +26,7 @@ const Heartbeat = 15 * time.Second
 func DescribeEvents(api huma.API, op *huma.Operation, example any, description string) {
 	op.Responses = map[string]*huma.Response{
 		"200": {Description: description, Content: map[string]*huma.MediaType{
-			eventsType: {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, reflect.TypeOf(example))},
+			eventsType: {Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(example), true, "")},
 		}},
 		"204": {Description: "There is nothing after Last-Event-ID, and never will be: do not come back."},
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"reflect"
@@ -57,9 +58,14 @@ func (p *Problem) ContentType(string) string { return problemType }
 
 // problemResponse is the answer that every operation documents as its default.
 func problemResponse(r huma.Registry) *huma.Response {
+	problem := r.Schema(reflect.TypeFor[Problem](), true, "")
+	code := r.SchemaFromRef(problem.Ref).Properties["code"]
+	for _, kind := range slices.Sorted(maps.Keys(answers)) {
+		code.Enum = append(code.Enum, kind)
+	}
 	return &huma.Response{
 		Description: "What went wrong; its code says which kind of problem it is.",
-		Content:     map[string]*huma.MediaType{problemType: {Schema: r.Schema(reflect.TypeFor[Problem](), true, "")}},
+		Content:     map[string]*huma.MediaType{problemType: {Schema: problem}},
 	}
 }
 

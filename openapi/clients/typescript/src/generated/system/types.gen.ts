@@ -460,7 +460,7 @@ export type Problem = {
     /**
      * The kind of problem, for programs.
      */
-    code: string;
+    code: 'conflict' | 'database-unavailable' | 'forbidden' | 'internal' | 'invalid-input' | 'malformed-request' | 'method-not-allowed' | 'not-acceptable' | 'not-found' | 'precondition-failed' | 'rate-limited' | 'school-inactive' | 'school-unavailable' | 'too-large' | 'unauthenticated' | 'unknown-host' | 'unsupported-media-type';
     /**
      * What is wrong this time, in a sentence.
      */
@@ -1412,30 +1412,7 @@ export type WatchOperationResponses = {
     /**
      * Events whose data is the operation.
      */
-    200: {
-        created_at: string;
-        created_by: string;
-        /**
-         * What is being done, in words.
-         */
-        detail: string;
-        /**
-         * Why it failed.
-         */
-        error: string | null;
-        finished_at: string | null;
-        id: string;
-        kind: string;
-        /**
-         * In percent.
-         */
-        progress: number;
-        school_code: string | null;
-        school_id: string | null;
-        started_at: string | null;
-        state: 'pending' | 'running' | 'succeeded' | 'failed';
-        updated_at: string;
-    };
+    200: Operation;
     /**
      * There is nothing after Last-Event-ID, and never will be: do not come back.
      */
