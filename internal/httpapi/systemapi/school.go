@@ -55,7 +55,7 @@ func SchoolOf(s *publicdb.School) School {
 // SchoolCreateInput is what a school is created from.
 type SchoolCreateInput struct {
 	Name        string              `json:"name" minLength:"1" maxLength:"200" example:"Greenwood High School"`
-	Code        string              `json:"code" minLength:"2" maxLength:"40" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$" patternDescription:"a-z, 0-9 and single hyphens between them" example:"greenwood"`
+	Code        string              `json:"code" minLength:"2" maxLength:"40" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$" patternDescription:"lower-case letters, digits and single hyphens between them" example:"greenwood"`
 	SchemaName  *string             `json:"schema_name,omitempty" pattern:"^[a-z][a-z0-9_]{0,62}$" patternDescription:"a letter, then at most 62 of a-z, 0-9 and _" example:"school_greenwood" doc:"Never changes. Default: school_ and the code."`
 	Domains     []SchoolDomainInput `json:"domains,omitempty" maxItems:"50" doc:"Objects or plain strings; the first is primary if none says so. Default: the code under the platform's base domain."`
 	Isolation   *string             `json:"isolation,omitempty" enum:"schema,database" doc:"schema: among others. database: in one of its own, made on the server of the registered database, or that one itself if it is dedicated. Default: schema."`
@@ -79,7 +79,7 @@ type NewSchool struct {
 // SchoolInput is what of a school may be changed.
 type SchoolInput struct {
 	Name     string              `json:"name" minLength:"1" maxLength:"200" example:"Greenwood High School"`
-	Code     string              `json:"code" minLength:"2" maxLength:"40" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$" patternDescription:"a-z, 0-9 and single hyphens between them" example:"greenwood"`
+	Code     string              `json:"code" minLength:"2" maxLength:"40" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$" patternDescription:"lower-case letters, digits and single hyphens between them" example:"greenwood"`
 	IsActive *bool               `json:"is_active,omitempty" default:"true" doc:"false switches the school off without touching its data."` // huma takes a plain false for none
 	Domains  []SchoolDomainInput `json:"domains,omitempty" maxItems:"50" doc:"All its domains from now on; left out, they stay as they are."`
 }

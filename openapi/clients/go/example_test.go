@@ -4,19 +4,31 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
 
 	"github.com/homeroom-sms/homeroom/openapi/clients/go/system"
 )
 
-// Every school, page by page.
+// An operator logs in and sees every school, page by page.
 func Example() {
+	const url = "http://localhost:8080"
 	ctx := context.Background()
-	client, err := system.NewClientWithResponses("http://localhost:8080", system.WithRequestEditorFn(bearer("hr_...")))
+	client, err := system.NewClientWithResponses(url)
 	if err != nil {
 		log.Fatal(err)
 	}
-	params := &system.ListSchoolsParams{}
-	for {
+	in, err := client.LoginWithResponse(ctx, system.LoginInput{Email: "ada@example.org", Password: os.Getenv("PASSWORD")})
+	if err != nil { // no answer
+		log.Fatal(err)
+	}
+	if problem := in.ApplicationproblemJSONDefault; problem != nil { // an answer that says what is wrong
+		log.Fatal(problem.Code, ": ", problem.Detail)
+	}
+	client, err = system.NewClientWithResponses(url, system.WithRequestEditorFn(bearer(in.JSON200.AccessToken)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for params := (&system.ListSchoolsParams{}); ; {
 		page, err := client.ListSchoolsWithResponse(ctx, params)
 		if err != nil {
 			log.Fatal(err)
