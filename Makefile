@@ -71,7 +71,7 @@ test: ## every test, from a fresh checkout, with nothing running (PKG=./internal
 
 .PHONY: test-clients
 test-clients: build ## both clients against bin/homeroom
-	@cd openapi/clients/go && HOMEROOM_BIN=$(CURDIR)/bin/homeroom go test -count=1 .
+	@cd openapi/clients/go && HOMEROOM_BIN=$(CURDIR)/bin/homeroom go test -count=1 -timeout 90s .
 ifdef NODE
 	@$(MAKE) $(TYPESCRIPT)/node_modules
 	@$(NPM) run --silent build

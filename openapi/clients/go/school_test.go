@@ -39,6 +39,10 @@ func records(t *testing.T, s service) {
 	if me.JSON200.Role != tenant.MeRoleAdmin || me.JSON200.Email.MustGet() != "head@ivy.test" {
 		t.Errorf("%+v", me.JSON200)
 	}
+	other, err := s.school(t, "ivy.test", "").GetMeWithResponse(ctx) // its second domain leads to it as well
+	if p := problem(t, other, err); p.Code != tenant.Unauthenticated {
+		t.Errorf("%+v", p)
+	}
 	born := types.Date{Time: time.Date(2014, 3, 28, 0, 0, 0, 0, time.UTC)}
 	var made, seen []types.UUID
 	for i := range 5 {

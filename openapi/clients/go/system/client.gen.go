@@ -1505,7 +1505,7 @@ type SchoolCreateInput struct {
 	// Admin The school's first admin, to be invited.
 	Admin *AdminInput `json:"admin,omitempty"`
 
-	// Code A-z, 0-9 and single hyphens between them.
+	// Code Lower-case letters, digits and single hyphens between them.
 	//
 	// Examples: greenwood
 	Code string `json:"code"`
@@ -1554,7 +1554,7 @@ type SchoolDomain struct {
 
 // SchoolInput defines model for SchoolInput.
 type SchoolInput struct {
-	// Code A-z, 0-9 and single hyphens between them.
+	// Code Lower-case letters, digits and single hyphens between them.
 	//
 	// Examples: greenwood
 	Code string `json:"code"`
@@ -1587,7 +1587,7 @@ type SchoolPage struct {
 
 // SchoolPatch A JSON merge patch (RFC 7396): what is left out stays as it is, null takes away.
 type SchoolPatch struct {
-	// Code A-z, 0-9 and single hyphens between them.
+	// Code Lower-case letters, digits and single hyphens between them.
 	//
 	// Examples: greenwood
 	Code *string `json:"code,omitempty"`

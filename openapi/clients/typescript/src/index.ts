@@ -4,7 +4,7 @@ import type { Problem } from "./system.js";
 export type { Problem, ProblemField } from "./system.js";
 
 /** Whether an error is an answer of the service, of the given code if one is given, and not a failed connection. */
-export function isProblem(error: unknown, code?: string): error is Problem {
+export function isProblem<Code extends Problem["code"]>(error: unknown, code?: Code): error is Problem & { code: Code } {
   if (typeof error !== "object" || error === null || !("code" in error) || !("type" in error)) {
     return false;
   }

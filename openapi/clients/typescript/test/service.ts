@@ -1,5 +1,5 @@
 // Starts `homeroom dev` for the tests: a private PostgreSQL in a folder that goes when they end.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import dns from "node:dns";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
@@ -12,20 +12,23 @@ const lookup = dns.lookup;
 dns.lookup = ((host: string, ...rest: [never, never]) =>
   lookup(host.endsWith(".localhost") ? "127.0.0.1" : host, ...rest)) as typeof dns.lookup;
 
+export const account = { email: "ada@example.org", password: "a walk along the river" };
+
 export interface Service {
   url: string;
-  system_key: string;
   stop(): Promise<void>;
 }
 
-/** Starts the program that HOMEROOM_BIN names, and waits until it serves. */
+/** Starts the program that HOMEROOM_BIN names, waits until it serves, and makes the account an owner's. */
 export async function startService(): Promise<Service> {
   const folder = await mkdtemp(join(tmpdir(), "homeroom-client-"));
   await chmod(folder, 0o755); // under root, PostgreSQL runs as another account
   const ready = join(folder, "ready.json");
+  const data = join(folder, "data");
+  const homeroom = process.env.HOMEROOM_BIN ?? "../../../bin/homeroom";
   const program = spawn(
-    process.env.HOMEROOM_BIN ?? "../../../bin/homeroom",
-    ["dev", "--listen", "127.0.0.1:0", "--data-dir", join(folder, "data"), "--ready-file", ready],
+    homeroom,
+    ["dev", "--listen", "127.0.0.1:0", "--data-dir", data, "--ready-file", ready],
     { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, HOMEROOM_LOG_LEVEL: "error" } },
   );
   const ended = once(program, "exit");
@@ -40,6 +43,8 @@ export async function startService(): Promise<Service> {
     }
     const text = await readFile(ready, "utf8").catch(() => undefined);
     if (text) {
+      const owner = ["--email", account.email, "--name", "Ada Lovelace", "--role", "owner"];
+      execFileSync(homeroom, ["operator", "create", "--data-dir", data, ...owner], { input: account.password });
       return { ...(JSON.parse(text) as Omit<Service, "stop">), stop };
     }
   }

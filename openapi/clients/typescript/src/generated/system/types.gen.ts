@@ -552,7 +552,7 @@ export type SchoolCreateInput = {
      */
     admin?: AdminInput;
     /**
-     * A-z, 0-9 and single hyphens between them.
+     * Lower-case letters, digits and single hyphens between them.
      */
     code: string;
     /**
@@ -586,7 +586,7 @@ export type SchoolDomain = {
 
 export type SchoolInput = {
     /**
-     * A-z, 0-9 and single hyphens between them.
+     * Lower-case letters, digits and single hyphens between them.
      */
     code: string;
     /**
@@ -613,7 +613,7 @@ export type SchoolPage = {
  */
 export type SchoolPatch = {
     /**
-     * A-z, 0-9 and single hyphens between them.
+     * Lower-case letters, digits and single hyphens between them.
      */
     code?: string;
     /**
