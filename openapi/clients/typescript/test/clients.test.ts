@@ -40,13 +40,13 @@ async function create(code: string): Promise<{ school: system.NewSchool; etag: s
 
 /** Accepts the invitation to a school that was just made, and speaks to its API. */
 async function admin(school: system.NewSchool): Promise<tenant.Client> {
-  const school_client = tenant.createClient({ baseUrl: service.url.replace("127.0.0.1", `${school.code}.localhost`) });
+  const tenantClient = tenant.createClient({ baseUrl: service.url.replace("127.0.0.1", `${school.code}.localhost`) });
   const invite = { token: school.admin_invite ?? "", password: account.password };
-  const { data } = await tenant.acceptInvite({ client: school_client, throwOnError: true, body: invite });
-  const again = await tenant.acceptInvite({ client: school_client, body: invite });
+  const { data } = await tenant.acceptInvite({ client: tenantClient, throwOnError: true, body: invite });
+  const again = await tenant.acceptInvite({ client: tenantClient, body: invite });
   assert.ok(isProblem(again.error, "invalid-input"));
-  school_client.setConfig({ auth: data.access_token });
-  return school_client;
+  tenantClient.setConfig({ auth: data.access_token });
+  return tenantClient;
 }
 
 test("an operator logs in, and stays so with tokens that are good once", async () => {
@@ -157,9 +157,9 @@ test("an invited admin keeps a school's records", async () => {
 test("a school's life", async () => {
   const { school } = await create("ash");
   const at = { client, path: { id: school.id } };
-  const tenant_client = await admin(school);
+  const tenantClient = await admin(school);
   const served = async (code?: tenant.Problem["code"]) => {
-    const { data, error } = await tenant.getSchool({ client: tenant_client });
+    const { data, error } = await tenant.getSchool({ client: tenantClient });
     assert.equal(isProblem(error) ? error.code : data?.code, code ?? "ash");
   };
   const activate = async (is_active: boolean) => {
