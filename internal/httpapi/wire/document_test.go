@@ -2,6 +2,9 @@ package wire_test
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"net/http"
 	"regexp"
@@ -81,6 +84,37 @@ func TestDocument(t *testing.T) {
 	tagged := "If-None-Match: " + response.header.Get("ETag")
 	if again := exchange(t, server, "GET", "/openapi.json", tagged, ""); again.status != http.StatusNotModified {
 		t.Errorf("status %d", again.status)
+	}
+}
+
+// TestCodes holds that the document's codes are the kinds of internal/fault, all of them and no others.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../fault/fault.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			if of, ok := spec.Type.(*ast.Ident); ok && of.Name == "Kind" {
+				kinds = append(kinds, strings.Trim(spec.Values[0].(*ast.BasicLit).Value, `"`))
+			}
+		}
+		return true
+	})
+	slices.Sort(kinds)
+	server, _, _ := serve(t)
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(exchange(t, server, "GET", "/openapi.json", "", "").body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, code := range at(t, doc, "components", "schemas", "Problem", "properties", "code", "enum").([]any) {
+		codes = append(codes, code.(string))
+	}
+	if len(kinds) < 17 || !slices.Equal(codes, kinds) {
+		t.Errorf("codes %v, kinds %v", codes, kinds)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"reflect"
@@ -57,10 +58,20 @@ func (p *Problem) ContentType(string) string { return problemType }
 
 // problemResponse is the answer that every operation documents as its default.
 func problemResponse(r huma.Registry) *huma.Response {
+	schema := r.Schema(reflect.TypeFor[Problem](), true, "")
+	r.SchemaFromRef(schema.Ref).Properties["code"].Enum = codes()
 	return &huma.Response{
 		Description: "What went wrong; its code says which kind of problem it is.",
-		Content:     map[string]*huma.MediaType{problemType: {Schema: r.Schema(reflect.TypeFor[Problem](), true, "")}},
+		Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
 	}
+}
+
+// codes are all that a problem's code may be.
+func codes() (all []any) {
+	for _, kind := range slices.Sorted(maps.Keys(answers)) {
+		all = append(all, string(kind))
+	}
+	return all
 }
 
 type answer struct {
