@@ -337,6 +337,69 @@ func (e OperatorPatchRole) Valid() bool {
 	}
 }
 
+// Defines values for ProblemCode.
+const (
+	Conflict             ProblemCode = "conflict"
+	DatabaseUnavailable  ProblemCode = "database-unavailable"
+	Forbidden            ProblemCode = "forbidden"
+	Internal             ProblemCode = "internal"
+	InvalidInput         ProblemCode = "invalid-input"
+	MalformedRequest     ProblemCode = "malformed-request"
+	MethodNotAllowed     ProblemCode = "method-not-allowed"
+	NotAcceptable        ProblemCode = "not-acceptable"
+	NotFound             ProblemCode = "not-found"
+	PreconditionFailed   ProblemCode = "precondition-failed"
+	RateLimited          ProblemCode = "rate-limited"
+	SchoolInactive       ProblemCode = "school-inactive"
+	SchoolUnavailable    ProblemCode = "school-unavailable"
+	TooLarge             ProblemCode = "too-large"
+	Unauthenticated      ProblemCode = "unauthenticated"
+	UnknownHost          ProblemCode = "unknown-host"
+	UnsupportedMediaType ProblemCode = "unsupported-media-type"
+)
+
+// Valid indicates whether the value is a known member of the ProblemCode enum.
+func (e ProblemCode) Valid() bool {
+	switch e {
+	case Conflict:
+		return true
+	case DatabaseUnavailable:
+		return true
+	case Forbidden:
+		return true
+	case Internal:
+		return true
+	case InvalidInput:
+		return true
+	case MalformedRequest:
+		return true
+	case MethodNotAllowed:
+		return true
+	case NotAcceptable:
+		return true
+	case NotFound:
+		return true
+	case PreconditionFailed:
+		return true
+	case RateLimited:
+		return true
+	case SchoolInactive:
+		return true
+	case SchoolUnavailable:
+		return true
+	case TooLarge:
+		return true
+	case Unauthenticated:
+		return true
+	case UnknownHost:
+		return true
+	case UnsupportedMediaType:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SchoolIsolation.
 const (
 	SchoolIsolationDatabase SchoolIsolation = "database"
@@ -1331,7 +1394,7 @@ type Problem struct {
 	// Code The kind of problem, for programs.
 	//
 	// Examples: invalid-input
-	Code string `json:"code"`
+	Code ProblemCode `json:"code"`
 
 	// Detail What is wrong this time, in a sentence.
 	Detail string `json:"detail"`
@@ -1357,6 +1420,11 @@ type Problem struct {
 	// Examples: urn:homeroom:problem:invalid-input
 	Type string `json:"type"`
 }
+
+// ProblemCode The kind of problem, for programs.
+//
+// Examples: invalid-input
+type ProblemCode string
 
 // ProblemField defines model for ProblemField.
 type ProblemField struct {
@@ -2027,7 +2095,7 @@ type ListWhatsappContactsParams struct {
 	Sort     *ListWhatsappContactsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 	SchoolId *openapi_types.UUID             `form:"school_id,omitempty" json:"school_id,omitempty"`
 
-	// Phone This number alone, in E.164.
+	// Phone This number alone, with + and the code of the country.
 	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
 
 	// Search In phone and name.
@@ -2895,12 +2963,16 @@ type ClientInterface interface {
 
 	// CreateWhatsappContactWithBody Add a WhatsApp contact
 	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
 	CreateWhatsappContactWithBody(ctx context.Context, params *CreateWhatsappContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateWhatsappContact Add a WhatsApp contact
+	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4117,6 +4189,8 @@ func (c *Client) ListWhatsappContacts(ctx context.Context, params *ListWhatsappC
 
 // CreateWhatsappContactWithBody Add a WhatsApp contact
 //
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
@@ -4133,6 +4207,8 @@ func (c *Client) CreateWhatsappContactWithBody(ctx context.Context, params *Crea
 }
 
 // CreateWhatsappContact Add a WhatsApp contact
+//
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8031,12 +8107,16 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWhatsappContactWithBodyWithResponse Add a WhatsApp contact
 	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
 	CreateWhatsappContactWithBodyWithResponse(ctx context.Context, params *CreateWhatsappContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWhatsappContactResponse, error)
 
 	// CreateWhatsappContactWithResponse Add a WhatsApp contact
+	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11569,6 +11649,8 @@ func (c *ClientWithResponses) ListWhatsappContactsWithResponse(ctx context.Conte
 
 // CreateWhatsappContactWithBodyWithResponse Add a WhatsApp contact
 //
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
@@ -11581,6 +11663,8 @@ func (c *ClientWithResponses) CreateWhatsappContactWithBodyWithResponse(ctx cont
 }
 
 // CreateWhatsappContactWithResponse Add a WhatsApp contact
+//
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -133,6 +133,69 @@ func (e MeRole) Valid() bool {
 	}
 }
 
+// Defines values for ProblemCode.
+const (
+	Conflict             ProblemCode = "conflict"
+	DatabaseUnavailable  ProblemCode = "database-unavailable"
+	Forbidden            ProblemCode = "forbidden"
+	Internal             ProblemCode = "internal"
+	InvalidInput         ProblemCode = "invalid-input"
+	MalformedRequest     ProblemCode = "malformed-request"
+	MethodNotAllowed     ProblemCode = "method-not-allowed"
+	NotAcceptable        ProblemCode = "not-acceptable"
+	NotFound             ProblemCode = "not-found"
+	PreconditionFailed   ProblemCode = "precondition-failed"
+	RateLimited          ProblemCode = "rate-limited"
+	SchoolInactive       ProblemCode = "school-inactive"
+	SchoolUnavailable    ProblemCode = "school-unavailable"
+	TooLarge             ProblemCode = "too-large"
+	Unauthenticated      ProblemCode = "unauthenticated"
+	UnknownHost          ProblemCode = "unknown-host"
+	UnsupportedMediaType ProblemCode = "unsupported-media-type"
+)
+
+// Valid indicates whether the value is a known member of the ProblemCode enum.
+func (e ProblemCode) Valid() bool {
+	switch e {
+	case Conflict:
+		return true
+	case DatabaseUnavailable:
+		return true
+	case Forbidden:
+		return true
+	case Internal:
+		return true
+	case InvalidInput:
+		return true
+	case MalformedRequest:
+		return true
+	case MethodNotAllowed:
+		return true
+	case NotAcceptable:
+		return true
+	case NotFound:
+		return true
+	case PreconditionFailed:
+		return true
+	case RateLimited:
+		return true
+	case SchoolInactive:
+		return true
+	case SchoolUnavailable:
+		return true
+	case TooLarge:
+		return true
+	case Unauthenticated:
+		return true
+	case UnknownHost:
+		return true
+	case UnsupportedMediaType:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StaffStatus.
 const (
 	StaffStatusActive  StaffStatus = "active"
@@ -1175,7 +1238,7 @@ type Problem struct {
 	// Code The kind of problem, for programs.
 	//
 	// Examples: invalid-input
-	Code string `json:"code"`
+	Code ProblemCode `json:"code"`
 
 	// Detail What is wrong this time, in a sentence.
 	Detail string `json:"detail"`
@@ -1201,6 +1264,11 @@ type Problem struct {
 	// Examples: urn:homeroom:problem:invalid-input
 	Type string `json:"type"`
 }
+
+// ProblemCode The kind of problem, for programs.
+//
+// Examples: invalid-input
+type ProblemCode string
 
 // ProblemField defines model for ProblemField.
 type ProblemField struct {

@@ -460,7 +460,7 @@ export type Problem = {
     /**
      * The kind of problem, for programs.
      */
-    code: string;
+    code: 'conflict' | 'database-unavailable' | 'forbidden' | 'internal' | 'invalid-input' | 'malformed-request' | 'method-not-allowed' | 'not-acceptable' | 'not-found' | 'precondition-failed' | 'rate-limited' | 'school-inactive' | 'school-unavailable' | 'too-large' | 'unauthenticated' | 'unknown-host' | 'unsupported-media-type';
     /**
      * What is wrong this time, in a sentence.
      */
@@ -2302,7 +2302,7 @@ export type ListWhatsappContactsData = {
         sort?: 'created_at' | '-created_at';
         school_id?: string;
         /**
-         * This number alone, in E.164.
+         * This number alone, with + and the code of the country.
          */
         phone?: string;
         /**

@@ -440,7 +440,7 @@ export type Problem = {
     /**
      * The kind of problem, for programs.
      */
-    code: string;
+    code: 'conflict' | 'database-unavailable' | 'forbidden' | 'internal' | 'invalid-input' | 'malformed-request' | 'method-not-allowed' | 'not-acceptable' | 'not-found' | 'precondition-failed' | 'rate-limited' | 'school-inactive' | 'school-unavailable' | 'too-large' | 'unauthenticated' | 'unknown-host' | 'unsupported-media-type';
     /**
      * What is wrong this time, in a sentence.
      */
