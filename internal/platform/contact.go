@@ -37,11 +37,11 @@ func (c Contact) normal() (Contact, error) {
 }
 
 // e164 returns a phone number in the form in which it is stored. What can be none, by country and length, is
-// InvalidInput at location. Whether it is in use goes unasked: the ranges that a library knows of are older
-// than the newest numbers.
+// InvalidInput at location, and so is an extension, which WhatsApp has none of. Whether it is in use goes unasked:
+// the ranges that a library knows of are older than the newest numbers.
 func e164(location, text string) (string, error) {
 	number, err := phonenumbers.Parse(text, "")
-	if err != nil || !phonenumbers.IsPossibleNumber(number) {
+	if err != nil || !phonenumbers.IsPossibleNumber(number) || number.GetExtension() != "" {
 		return "", fault.Invalid(location, "This is no phone number with + and the code of its country.")
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), nil

@@ -235,7 +235,7 @@ func TestRefusedOthers(t *testing.T) {
 		{"GET", "nothing/", ``, 404, []string{"not-found"}},
 		{"GET", "", ``, 404, nil},
 	}
-	for _, bad := range []string{"", "0803 123 4567", "+", "+1", "+999123456789", "hello", "+23480312345678901234", "<script>"} {
+	for _, bad := range []string{"", "0803 123 4567", "+", "+1", "+999123456789", "hello", "+23480312345678901234", "+14155550123 x5", "<script>"} {
 		refusals = append(refusals,
 			refusal{"POST", contacts, `{"school_id":"ID","phone":"` + bad + `"}`, 422, append(at("body.phone"), "!<script>")},
 			refusal{"PATCH", "CONTACT/", `{"phone":"` + bad + `"}`, 422, at("body.phone")})
