@@ -31,6 +31,7 @@ var may = map[string]string{
 	"internal/fault":    "",
 	"internal/entpgx":   "",
 	"internal/embedded": "",
+	"internal/expiry":   "",
 
 	"internal/postgres": "internal/fault",
 	"internal/keyset":   "internal/fault",

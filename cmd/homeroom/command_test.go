@@ -20,6 +20,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"--help"}, 0, "serve"},
 		{[]string{"serve", "--help"}, 0, "HOMEROOM_DRAIN_TIMEOUT"},
+		{[]string{"serve", "--help"}, 0, "HOMEROOM_SECRETS_DIR"},
 		{[]string{"version"}, 0, "PostgreSQL 15 and newer"},
 		{nil, 2, "expected one of"},
 		{[]string{"nonsense"}, 2, "nonsense"},
@@ -40,11 +41,11 @@ func TestWrongSettings(t *testing.T) {
 	cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL=mysql://u:hunter2@h/d", "HOMEROOM_DIRECT_DATABASE_URL=mysql://u:hunter4@h/d", "HOMEROOM_LISTEN=here", "HOMEROOM_PUBLIC_HOSTS=a b",
 		"HOMEROOM_BASE_DOMAIN=-", "HOMEROOM_TRUSTED_PROXIES=10.0.0.0/99", "HOMEROOM_CORS_ORIGINS=https://a.example, *, https://*.b.example,https://c.example/,d.example",
 		"HOMEROOM_LOG_LEVEL=loud", "HOMEROOM_LOG_FORMAT=xml", "HOMEROOM_OIDC_ISSUER=http://id.example.org",
-		"HOMEROOM_SIGNING_KEY=hunter3", "HOMEROOM_DRAIN_TIMEOUT=soon", "HOMEROOM_RETENTION=0d", "HOMEROOM_MAX_CONNS=many", "HOMEROOM_RATE_LIMIT=-1", "HOMEROOM_ANONYMOUS_RATE_LIMIT=few", "HOMEROOM_SCHOOL_MAX_CONCURRENCY=0")
+		"HOMEROOM_SIGNING_KEY=hunter3", "HOMEROOM_DRAIN_TIMEOUT=soon", "HOMEROOM_RETENTION=0d", "HOMEROOM_SECRETS_DIR=/no/such/folder", "HOMEROOM_MAX_CONNS=many", "HOMEROOM_RATE_LIMIT=-1", "HOMEROOM_ANONYMOUS_RATE_LIMIT=few", "HOMEROOM_SCHOOL_MAX_CONCURRENCY=0")
 	ended := finish(t, cmd).expect(t, exitUsage,
 		"HOMEROOM_DATABASE_URL is", "HOMEROOM_DIRECT_DATABASE_URL is", `HOMEROOM_LISTEN is "here"`, `HOMEROOM_PUBLIC_HOSTS is "a b"`, "HOMEROOM_BASE_DOMAIN", `HOMEROOM_TRUSTED_PROXIES is "10.0.0.0/99"`,
 		`HOMEROOM_CORS_ORIGINS is "*"`, `HOMEROOM_CORS_ORIGINS is "https://*.b.example"`, `HOMEROOM_CORS_ORIGINS is "https://c.example/"`, `HOMEROOM_CORS_ORIGINS is "d.example"`,
-		`HOMEROOM_LOG_LEVEL is "loud"`, "HOMEROOM_LOG_FORMAT", "HOMEROOM_SIGNING_KEY", `HOMEROOM_DRAIN_TIMEOUT is "soon"`, `HOMEROOM_RETENTION is "0d"`, `HOMEROOM_MAX_CONNS is "many"`, `HOMEROOM_RATE_LIMIT is "-1"`, `HOMEROOM_ANONYMOUS_RATE_LIMIT is "few"`, `HOMEROOM_SCHOOL_MAX_CONCURRENCY is "0"`,
+		`HOMEROOM_LOG_LEVEL is "loud"`, "HOMEROOM_LOG_FORMAT", "HOMEROOM_SIGNING_KEY", `HOMEROOM_DRAIN_TIMEOUT is "soon"`, `HOMEROOM_RETENTION is "0d"`, `HOMEROOM_SECRETS_DIR is "/no/such/folder"`, `HOMEROOM_MAX_CONNS is "many"`, `HOMEROOM_RATE_LIMIT is "-1"`, `HOMEROOM_ANONYMOUS_RATE_LIMIT is "few"`, `HOMEROOM_SCHOOL_MAX_CONCURRENCY is "0"`,
 		"HOMEROOM_OIDC_AUDIENCE", `HOMEROOM_OIDC_ISSUER is "http://id.example.org", but takes a URL that begins with https://`)
 	if strings.Contains(ended.stderr, "hunter") {
 		t.Errorf("a secret is told: %s", ended.stderr)

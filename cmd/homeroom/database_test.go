@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -89,6 +91,14 @@ func TestDatabaseCommands(t *testing.T) {
 			t.Errorf("a secret is told: %s", ended.stderr)
 		}
 	}
+	secrets := t.TempDir()
+	if err := os.WriteFile(filepath.Join(secrets, "north"), []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	homeroom(t, url, "database", "add", "north", "postgres://u@127.0.0.1:1/d", "--password-ref", "file:north", "--secrets-dir", secrets).expect(t, 0, "file:north")
+	homeroom(t, url, "database", "check", "north").expect(t, 1, "no file that this process can read")
+	homeroom(t, url, "database", "check", "north", "--secrets-dir", secrets).expect(t, 1, "connection refused")
+	homeroom(t, url, "database", "remove", "north").expect(t, 0)
 	homeroom(t, url, "database", "add", "here", url, "--kind", "dedicated", "--no-active").expect(t, 0, "dedicated", "false")
 	homeroom(t, url, "database", "add", "here", url).expect(t, 1, "same name")
 	ended := homeroom(t, url, "database", "check", "-o", "json").expect(t, 0)

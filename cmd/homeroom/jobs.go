@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
-	"github.com/homeroom-sms/homeroom/ent/public/idempotencykey"
-	"github.com/homeroom-sms/homeroom/internal/auth"
+	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/config"
+	"github.com/homeroom-sms/homeroom/internal/expiry"
 	"github.com/homeroom-sms/homeroom/internal/jobs"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
@@ -31,12 +31,10 @@ func (p *place) background(ctx context.Context, log zerolog.Logger) (runner *job
 			{Name: "forget-operations", Every: time.Hour, Do: func(ctx context.Context) error {
 				return p.platform.PruneOperations(ctx, time.Now().Add(-keepOperations))
 			}},
-			{Name: "forget-logins", Every: time.Hour, Do: func(ctx context.Context) error {
-				return auth.Prune(ctx, auth.Operators(p.registry.Public(), nil), time.Now())
-			}},
-			{Name: "forget-answers", Every: time.Hour, Do: func(ctx context.Context) error {
-				_, err := p.registry.Public().IdempotencyKey.Delete().Where(idempotencykey.ExpiresAtLTE(time.Now())).Exec(ctx)
-				return err
+			{Name: "forget-expired", Every: time.Hour, Do: func(ctx context.Context) error {
+				return errors.Join(expiry.Platform(ctx, p.registry.Public()), p.registry.EachSchool(ctx, func(ctx context.Context, db *tenantdb.Client) error {
+					return expiry.School(ctx, db)
+				}))
 			}},
 		},
 	})

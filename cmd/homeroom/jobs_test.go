@@ -39,6 +39,12 @@ func TestBackground(t *testing.T) {
 		SELECT gen_random_uuid(), 'shell', n::text::bytea, '', now(), now() + n * interval '1 hour' FROM unnest(ARRAY[-1, 1]) AS n`)
 	testkit.On(t, url, `INSERT INTO public.login_limits (id, subject, attempts, ends_at)
 		SELECT gen_random_uuid(), n::text::bytea, 1, now() + n * interval '1 hour' FROM unnest(ARRAY[-1, 1]) AS n`)
+	for _, code := range []string{"ill", "well"} {
+		homeroom(t, url, "school", "create", code, "--name", code).expect(t, exitDone)
+	}
+	testkit.On(t, url, "DROP TABLE school_ill.refresh_tokens")
+	testkit.On(t, url, `INSERT INTO school_well.login_limits (id, subject, attempts, ends_at)
+		SELECT gen_random_uuid(), n::text::bytea, 1, now() + n * interval '1 hour' FROM unnest(ARRAY[-1, 1]) AS n`)
 	key := strings.TrimSpace(homeroom(t, url, "key", "create", "--name", "x", "--role", "owner").expect(t, exitDone).stdout)
 	key = key[strings.Index(key, "hr_"):]
 	cmd := program(t, t.TempDir(), "serve")
@@ -64,13 +70,16 @@ func TestBackground(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(events, "event: done") || !strings.Contains(events, `"state":"succeeded"`) {
 		t.Fatal(status, events)
 	}
-	const left = `SELECT concat_ws(' ', (SELECT string_agg(code, ' ') FROM public.clients), (SELECT count(*) FROM public.idempotency_keys), (SELECT count(*) FROM public.login_limits))`
-	for deadline := time.Now().Add(60 * time.Second); ask[string](t, url, left) != "fresh 1 1"; time.Sleep(50 * time.Millisecond) {
+	const left = `SELECT concat_ws(' ', (SELECT string_agg(code, ' ' ORDER BY code) FROM public.clients), (SELECT count(*) FROM public.idempotency_keys), (SELECT count(*) FROM public.login_limits), (SELECT count(*) FROM school_well.login_limits))`
+	for deadline := time.Now().Add(60 * time.Second); ask[string](t, url, left) != "fresh ill well 1 1 1"; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("what is due is kept: %s\n%s", ask[string](t, url, left), s.stderr.String())
 		}
 	}
 	s.endsWithStreamOpen(t, url, key)
+	if log := s.stderr.String(); !strings.Contains(log, `"job":"forget-expired"`) || !strings.Contains(log, "the school ill:") {
+		t.Errorf("a school that could not be cleared up is in no log: %s", log)
+	}
 }
 
 // endsWithStreamOpen fails the test unless the service stops soon although somebody watches an operation.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -128,6 +129,10 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		return usage("%w\nRun \"homeroom --help\" for the commands.", err)
+	}
+	// Passwords of databases are looked for when they are needed, in the environment and where that says.
+	if err := os.Setenv("HOMEROOM_SECRETS_DIR", cli.SecretsDir); err != nil {
+		return err
 	}
 	return parsed.Run(&console{ctx, stdout, stderr}, &cli.Database)
 }

@@ -41,9 +41,6 @@ type Book interface {
 	// transaction ends.
 	limit(ctx context.Context, subject []byte, anew limit) (limit, error)
 	setLimit(ctx context.Context, subject []byte, l limit) error
-
-	// prune removes refresh tokens and counts that have ended.
-	prune(ctx context.Context, now time.Time) error
 }
 
 // account is what a login needs to know of an operator or a user.
@@ -72,10 +69,6 @@ type limit struct {
 
 // errNone says that a book has no such entry. It is never shown.
 var errNone = fault.New(fault.NotFound, "There is no such entry.")
-
-// Prune removes the refresh tokens and the counts of attempts that have ended. Whoever keeps the book
-// calls it now and then; nothing else depends on it.
-func Prune(ctx context.Context, b Book, now time.Time) error { return b.prune(ctx, now) }
 
 // Email returns an e-mail address in the form in which accounts are found by it. What is none is
 // InvalidInput at location.

@@ -254,29 +254,6 @@ func TestRefusedRefreshTokens(t *testing.T) {
 	})
 }
 
-func TestPrune(t *testing.T) {
-	t.Parallel()
-	inBoth(t, func(o *office) {
-		t := o.t
-		o.person(t, email)
-		o.mustLogin(t)
-		must(t, auth.Prune(t.Context(), o.book, o.now()))
-		if o.rows() != 3 { // a token, an account's count and an address's
-			t.Errorf("%d rows", o.rows())
-		}
-		o.wait(auth.AttemptWindow)
-		must(t, auth.Prune(t.Context(), o.book, o.now()))
-		if o.rows() != 1 {
-			t.Errorf("%d rows after the window", o.rows())
-		}
-		o.wait(auth.RefreshLifetime)
-		must(t, auth.Prune(t.Context(), o.book, o.now()))
-		if o.rows() != 0 {
-			t.Errorf("%d rows after the token's end", o.rows())
-		}
-	})
-}
-
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	o := platformOffice(t)

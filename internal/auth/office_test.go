@@ -39,7 +39,6 @@ type office struct {
 	lastLogin  func(id uuid.UUID) *time.Time
 	updated    func(id uuid.UUID) time.Time
 	check      func(token string) (auth.Principal, error)
-	rows       func() int
 	secretRows func() [][]byte
 }
 
@@ -83,7 +82,6 @@ func platformOffice(t *testing.T) *office {
 	o.lastLogin = func(id uuid.UUID) *time.Time { return db.Operator.GetX(ctx, id).LastLoginAt }
 	o.updated = func(id uuid.UUID) time.Time { return db.Operator.GetX(ctx, id).UpdatedAt }
 	o.check = o.Tokens.ByPlatformToken
-	o.rows = func() int { return db.RefreshToken.Query().CountX(ctx) + db.LoginLimit.Query().CountX(ctx) }
 	o.secretRows = func() (hashes [][]byte) {
 		for _, row := range db.RefreshToken.Query().AllX(ctx) {
 			hashes = append(hashes, row.SecretHash)
@@ -107,7 +105,6 @@ func schoolOffice(t *testing.T) (*office, *tenantdb.Client) {
 	o.lastLogin = func(id uuid.UUID) *time.Time { return db.User.GetX(ctx, id).LastLoginAt }
 	o.updated = func(id uuid.UUID) time.Time { return db.User.GetX(ctx, id).UpdatedAt }
 	o.check = func(token string) (auth.Principal, error) { return o.Tokens.BySchoolToken(school, token) }
-	o.rows = func() int { return db.RefreshToken.Query().CountX(ctx) + db.LoginLimit.Query().CountX(ctx) }
 	o.secretRows = func() (hashes [][]byte) {
 		for _, row := range db.RefreshToken.Query().AllX(ctx) {
 			hashes = append(hashes, row.SecretHash)

@@ -124,14 +124,6 @@ func (o operators) setLimit(ctx context.Context, subject []byte, l limit) error 
 	return o.db.LoginLimit.Update().Where(loginlimit.Subject(subject)).SetAttempts(l.attempts).SetEndsAt(l.ends).Exec(ctx)
 }
 
-func (o operators) prune(ctx context.Context, now time.Time) error {
-	if _, err := o.db.RefreshToken.Delete().Where(refreshtoken.ExpiresAtLTE(now)).Exec(ctx); err != nil {
-		return err
-	}
-	_, err := o.db.LoginLimit.Delete().Where(loginlimit.EndsAtLTE(now)).Exec(ctx)
-	return err
-}
-
 // text is a text that may be missing.
 func text(s string) *string {
 	if s == "" {

@@ -107,11 +107,3 @@ func (u users) limit(ctx context.Context, subject []byte, anew limit) (limit, er
 func (u users) setLimit(ctx context.Context, subject []byte, l limit) error {
 	return u.db.LoginLimit.Update().Where(loginlimit.Subject(subject)).SetAttempts(l.attempts).SetEndsAt(l.ends).Exec(ctx)
 }
-
-func (u users) prune(ctx context.Context, now time.Time) error {
-	if _, err := u.db.RefreshToken.Delete().Where(refreshtoken.ExpiresAtLTE(now)).Exec(ctx); err != nil {
-		return err
-	}
-	_, err := u.db.LoginLimit.Delete().Where(loginlimit.EndsAtLTE(now)).Exec(ctx)
-	return err
-}

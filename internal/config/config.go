@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,20 +16,6 @@ import (
 
 	"github.com/rs/zerolog"
 )
-
-// Database says which PostgreSQL a command works on: the one at the URL, else a private one in the
-// data folder.
-type Database struct {
-	DatabaseURL     string `env:"HOMEROOM_DATABASE_URL" help:"PostgreSQL to work on, postgres://... (default: a private one in the data folder)." placeholder:"URL"`
-	DatabaseURLFile string `env:"HOMEROOM_DATABASE_URL_FILE" help:"File that holds the database URL." placeholder:"PATH"`
-
-	DirectDatabaseURL     string `env:"HOMEROOM_DIRECT_DATABASE_URL" help:"The same database, past the connection pooler that HOMEROOM_DATABASE_URL leads through: for migrations, for hearing of changes, and for making schools in databases of their own." placeholder:"URL"`
-	DirectDatabaseURLFile string `env:"HOMEROOM_DIRECT_DATABASE_URL_FILE" help:"File that holds the direct database URL." placeholder:"PATH"`
-
-	DataDir     string `default:".homeroom" help:"Folder of the private PostgreSQL and of what dev keeps." placeholder:"PATH"`
-	PostgresBin string `env:"HOMEROOM_POSTGRES_BIN" help:"Folder of the PostgreSQL programs (default: the newest found)." placeholder:"PATH"`
-	MaxConns    string `env:"HOMEROOM_MAX_CONNS" default:"20" help:"Connections to all databases together, at most." placeholder:"N"`
-}
 
 // Platform is how schools are reached.
 type Platform struct {
@@ -124,27 +109,6 @@ func Check(database *Database, platform *Platform, service *Service, normaliseHo
 		return Checked{}, c.errors
 	}
 	return out, nil
-}
-
-func (c *checker) database(d Database, out *Checked) {
-	out.DatabaseURL = c.databaseURL("HOMEROOM_DATABASE_URL", d.DatabaseURL, d.DatabaseURLFile)
-	out.DirectDatabaseURL = c.databaseURL("HOMEROOM_DIRECT_DATABASE_URL", d.DirectDatabaseURL, d.DirectDatabaseURLFile)
-	if out.DirectDatabaseURL != "" && out.DatabaseURL == "" {
-		c.refuse("HOMEROOM_DIRECT_DATABASE_URL", masked, "a HOMEROOM_DATABASE_URL beside it, of the same database")
-	}
-	n, err := strconv.ParseInt(d.MaxConns, 10, 32)
-	if err != nil || n < 4 || n > 10_000 {
-		c.refuse("HOMEROOM_MAX_CONNS", d.MaxConns, "a number from 4 to 10000")
-	}
-	out.MaxConns = int32(n)
-}
-
-func (c *checker) databaseURL(name, value, path string) string {
-	u := c.secret(name, value, path)
-	if u != "" && !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
-		c.refuse(name, masked, "a URL such as postgres://user:password@host:5432/homeroom")
-	}
-	return u
 }
 
 func (c *checker) platform(p Platform, out *Checked) {
@@ -292,21 +256,4 @@ func (c *checker) limit(name, text string) int {
 		c.refuse(name, text, "requests a second, from 1 to 1000000, or 0 for any number")
 	}
 	return n
-}
-
-// secret is a value that may be given itself or in a file.
-func (c *checker) secret(name, value, path string) string {
-	if path == "" {
-		return value
-	}
-	if value != "" {
-		c.refuse(name, masked, "no value beside "+name+"_FILE: give one of the two")
-		return ""
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		c.refuse(name+"_FILE", path, "the path of a file that can be read")
-		return ""
-	}
-	return strings.TrimSpace(string(content))
 }

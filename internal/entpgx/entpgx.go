@@ -28,6 +28,9 @@ type Scope struct {
 type Options struct {
 	// Translate sees every error of the database before ent does; nil leaves them as they are.
 	Translate func(error) error
+	// Unanswered, if any, is told the context of a transaction whose Commit was sent and whose answer was lost:
+	// whether it was committed is unknown.
+	Unanswered func(context.Context)
 	// Unnamed, also without a pooler that can be seen (Pooled), parses each statement anew, unnamed, as a pooler in transaction mode needs it: the
 	// next transaction may meet another server process, which knows none of our statements.
 	Unnamed bool

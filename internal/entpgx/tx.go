@@ -1,6 +1,7 @@
 package entpgx
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -20,6 +21,18 @@ var (
 	errRolledBack  = errors.New("entpgx: the transaction was rolled back: a statement in it had failed")
 	errInterrupted = retryable{errors.New("entpgx: the transaction was rolled back: its connection was lost")}
 )
+
+// ErrUnanswered is the error of a Commit that was sent and whose answer was lost: whether the transaction was
+// committed is unknown.
+var ErrUnanswered = errors.New("entpgx: whether the transaction was committed is unknown")
+
+// lost is the error of a Commit whose answer was lost. pgconn itself calls that "conn closed" and safe to retry,
+// as if nothing had been sent.
+type lost struct{ error }
+
+func (l lost) Error() string   { return ErrUnanswered.Error() + ": " + l.error.Error() }
+func (l lost) Unwrap() []error { return []error{ErrUnanswered, l.error} }
+func (lost) SafeToRetry() bool { return false }
 
 // retryable is the error of a transaction that was rolled back through no fault of its own: all of it
 // may be run again. pgconn.SafeToRetry finds it.
@@ -42,6 +55,7 @@ type Tx struct {
 	db    *DB
 	begin string
 	anew  bool
+	ctx   context.Context //nolint:containedctx // what it began with, for Options.Unanswered
 
 	mu      sync.Mutex  // the context's end comes from another goroutine
 	stop    func() bool // of watching the context that the transaction began with
@@ -75,7 +89,7 @@ func (db *DB) beginIn(ctx context.Context, scope Scope, options *sql.TxOptions) 
 	if err != nil {
 		return nil, db.options.Translate(err)
 	}
-	t := &Tx{db: db, begin: begin, anew: ctx.Value(anewKey{}) != nil, conn: conn, session: s}
+	t := &Tx{db: db, begin: begin, anew: ctx.Value(anewKey{}) != nil, ctx: ctx, conn: conn, session: s}
 	t.mu.Lock() // ctx may end at once
 	defer t.mu.Unlock()
 	t.stop = context.AfterFunc(ctx, func() { _ = t.finish(rollback, fmt.Errorf("%w: %w", sql.ErrTxDone, ctx.Err())) })
@@ -151,13 +165,25 @@ func (t *Tx) end(command string) error {
 	for results.NextResult() {
 		tag, _ = results.ResultReader().Close()
 	}
-	if err := results.Close(); err != nil {
+	if err := results.Close(); err != nil && command == commit && unanswered(err) {
+		if t.db.options.Unanswered != nil {
+			t.db.options.Unanswered(t.ctx)
+		}
+		return lost{err}
+	} else if err != nil {
 		return err
 	}
 	if tag.String() != command {
 		return errRolledBack
 	}
 	return nil
+}
+
+// unanswered reports whether the server has not said what came of the statement that it was sent: what it says
+// when it ends the connection is no answer.
+func unanswered(err error) bool {
+	var pg *pgconn.PgError
+	return !errors.As(err, &pg) || cmp.Or(pg.SeverityUnlocalized, pg.Severity) != "ERROR"
 }
 
 // run sends one statement in a scope.

@@ -1,11 +1,13 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ type relay struct {
 	net.Listener
 	network, address string // of the PostgreSQL
 	silent           chan struct{}
+	lose             atomic.Pointer[string] // see cutAt
 	mu               sync.Mutex
 	conns            []net.Conn
 }
@@ -69,14 +72,23 @@ func (r *relay) pass(from net.Conn) {
 				case <-r.silent:
 					return len(p), nil
 				default:
+				}
+				if in == from {
 					return out.Write(p)
 				}
+				if lose := r.lose.Load(); lose != nil && bytes.Contains(p, []byte(*lose)) && r.lose.CompareAndSwap(lose, nil) {
+					return 0, net.ErrClosed
+				}
+				return out.Write(p)
 			}), in)
 			_ = out.Close()
 		})
 	}
 	both.Wait()
 }
+
+// cutAt ends the next connection whose server answers with this text, which its client never hears.
+func (r *relay) cutAt(text string) { r.lose.Store(&text) }
 
 type writer func([]byte) (int, error)
 

@@ -165,7 +165,11 @@ type periodicWorker struct {
 func (w *periodicWorker) Work(ctx context.Context, job *river.Job[periodicArgs]) error {
 	for _, p := range w.all {
 		if p.Name == job.Args.Name {
-			return p.Do(ctx)
+			err := p.Do(ctx)
+			if err != nil { // river itself takes it down in its table alone
+				zerolog.Ctx(ctx).Warn().Err(err).Str("job", p.Name).Int("attempt", job.Attempt).Msg("background work has failed")
+			}
+			return err
 		}
 	}
 	return fmt.Errorf("this version of the program knows no periodic job %q", job.Args.Name)

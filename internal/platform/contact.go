@@ -27,20 +27,30 @@ func (c Contact) normal() (Contact, error) {
 		return c, fault.Invalid("body.phone", "A contact needs a phone number or a WhatsApp user id.")
 	}
 	if c.Phone != nil {
-		number, err := phonenumbers.Parse(*c.Phone, "")
-		if err != nil || !phonenumbers.IsPossibleNumber(number) {
-			return c, fault.Invalid("body.phone", "This is no phone number with + and the code of its country.")
+		number, err := e164("body.phone", *c.Phone)
+		if err != nil {
+			return c, err
 		}
-		e164 := phonenumbers.Format(number, phonenumbers.E164)
-		c.Phone = &e164
+		c.Phone = &number
 	}
 	return c, nil
+}
+
+// e164 returns a phone number in the form in which it is stored. What can be none, by country and length, is
+// InvalidInput at location, and so is an extension, which WhatsApp has none of. Whether it is in use goes unasked:
+// the ranges that a library knows of are older than the newest numbers.
+func e164(location, text string) (string, error) {
+	number, err := phonenumbers.Parse(text, "")
+	if err != nil || !phonenumbers.IsPossibleNumber(number) || number.GetExtension() != "" {
+		return "", fault.Invalid(location, "This is no phone number with + and the code of its country.")
+	}
+	return phonenumbers.Format(number, phonenumbers.E164), nil
 }
 
 // ContactFilter narrows a list of contacts; a nil or empty field does not.
 type ContactFilter struct {
 	SchoolID *uuid.UUID
-	Phone    string
+	Phone    string // as people write it with + and the country
 	Search   string // in phone and name
 }
 
@@ -58,10 +68,18 @@ func (p *Platform) Contacts(ctx context.Context, f ContactFilter, page keyset.Pa
 		where = append(where, whatsappcontact.SchoolID(*f.SchoolID))
 	}
 	if f.Phone != "" {
-		where = append(where, whatsappcontact.Phone(f.Phone))
+		number, err := e164("query.phone", f.Phone)
+		if err != nil {
+			return nil, "", err
+		}
+		where = append(where, whatsappcontact.Phone(number))
 	}
 	if f.Search != "" {
-		where = append(where, whatsappcontact.Or(whatsappcontact.PhoneContains(f.Search), whatsappcontact.DisplayNameContainsFold(f.Search)))
+		part := f.Search
+		if number, err := e164("", part); err == nil {
+			part = number
+		}
+		where = append(where, whatsappcontact.Or(whatsappcontact.PhoneContains(part), whatsappcontact.DisplayNameContainsFold(f.Search)))
 	}
 	return keyset.List(ctx, p.registry.Public().WhatsAppContact.Query().Where(where...), contactOrder, page)
 }
@@ -72,7 +90,8 @@ func (p *Platform) Contact(ctx context.Context, id uuid.UUID) (*publicdb.WhatsAp
 	return row, notFound(err, "WhatsApp contact")
 }
 
-// AddContact adds a WhatsApp contact. A phone number or user id that a school has is a Conflict.
+// AddContact adds a WhatsApp contact. A phone number or user id that a school has is a Conflict: it changes its
+// school by UpdateContact alone.
 func (p *Platform) AddContact(ctx context.Context, by Actor, c Contact) (row *publicdb.WhatsAppContact, err error) {
 	if c, err = c.normal(); err != nil {
 		return nil, err

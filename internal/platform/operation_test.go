@@ -65,7 +65,7 @@ func TestRetention(t *testing.T) {
 	for range 2 { // the second time changes nothing
 		must(t, p.Expire(ctx, time.Now().Add(-30*day)))
 	}
-	if codes := p.query(t, "SELECT school_code FROM operations ORDER BY created_at"); len(codes) != 4 || slices.Contains(codes, "fresh") || slices.Contains(codes, "live") {
+	if codes := p.query(t, "SELECT school_code FROM operations WHERE kind = 'school.expire' AND created_by = 'retention' ORDER BY created_at"); len(codes) != 4 || slices.Contains(codes, "fresh") || slices.Contains(codes, "live") {
 		t.Fatalf("operations on %v", codes)
 	}
 	for _, code := range []string{"restored", "deleted-again"} {

@@ -5,6 +5,7 @@ package tenancy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,7 @@ func New(pools *postgres.Pools, options Options) *Registry {
 
 func newRegistry(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx.ConnConfig, error), options Options) *Registry {
 	r := &Registry{
-		db:    entpgx.New(primary, entpgx.Options{Translate: postgres.Fault, MaxScopes: 256}),
+		db:    entpgx.New(primary, entpgx.Options{Translate: translate, Unanswered: fault.Doubt, MaxScopes: 256}),
 		pools: pools, options: options, direct: direct,
 		memory: &memory{schools: map[uuid.UUID]*schoolEntry{}},
 	}
@@ -76,6 +77,14 @@ func newRegistry(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx
 	r.addresses = &addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}
 	pools.Others(r.addresses.find)
 	return r
+}
+
+// translate is postgres.Fault, and says that a change may have been made although its answer was lost.
+func translate(err error) error {
+	if errors.Is(err, entpgx.ErrUnanswered) {
+		return fault.New(fault.DatabaseUnavailable, "The connection to the database was lost at the end: whether this was done is unknown.").Because(err)
+	}
+	return postgres.Fault(err)
 }
 
 // LimitSchools lets a school have at most so many requests at work at once (Tenant.Enter). It goes

@@ -31,6 +31,7 @@ type place struct {
 	started chan struct{} // a message for each request that is at work
 	hold    chan struct{} // if set, the work waits until it is closed
 	fails   atomic.Pointer[fault.Error]
+	doubt   bool // whether the work was done is unknown
 }
 
 func newPlace(t *testing.T) *place {
@@ -79,6 +80,9 @@ func (p *place) register(api huma.API) {
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if p.doubt {
+			fault.Doubt(ctx)
 		}
 		if in.Body.Name == "panic" {
 			panic("in the middle")

@@ -3,8 +3,8 @@
 //
 // The key is claimed in a row of its own before the work begins, and the answer is put there when it is
 // done. A request that finds the key claimed does not wait: it is told to come again. If the process dies
-// between the two, nobody knows whether the work was done; the claim stays and the same request is
-// refused until the key expires, for doing it twice is worse.
+// between the two, or the database's answer to a commit is lost, nobody knows whether the work was done; the
+// claim stays and the same request is refused until the key expires, for doing it twice is worse.
 package idempotency
 
 import (
@@ -123,12 +123,13 @@ func (g Guard) once(ctx huma.Context, key string, request []byte, next func(huma
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), mostWork)
 	defer cancel()
+	work, doubt := fault.WithDoubt(work)
 	answer := &recorder{humaContext: huma.WithContext(ctx, work), header: http.Header{}}
 	next(answer)
 	// Its own time: the work may have used up all of the other.
 	keeping, done := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
 	defer done()
-	if err := g.keep(keeping, kept, *id, key, answer.taken()); err != nil {
+	if err := g.keep(keeping, kept, *id, key, answer.taken(), doubt.Load()); err != nil {
 		// The work is done; only what comes again is worse off.
 		zerolog.Ctx(ctx.Context()).Error().Err(err).Msg("an answer could not be kept for its idempotency key")
 	}
@@ -136,9 +137,14 @@ func (g Guard) once(ctx huma.Context, key string, request []byte, next func(huma
 	return nil
 }
 
-// keep puts the answer away, or lets go of the key if a second try may turn out better.
-func (g Guard) keep(ctx context.Context, kept store, id claim, key string, a answer) error {
-	if a.Status >= http.StatusInternalServerError || a.Status == http.StatusTooManyRequests {
+// keep puts the answer away, or lets go of the key if a second try may turn out better. With a doubt whether
+// the work that failed was done after all, there is none.
+func (g Guard) keep(ctx context.Context, kept store, id claim, key string, a answer, doubt bool) error {
+	failed := a.Status >= http.StatusInternalServerError || a.Status == http.StatusTooManyRequests
+	switch {
+	case failed && doubt:
+		return kept.abandon(ctx, id)
+	case failed:
 		return kept.release(ctx, id)
 	}
 	plain, err := a.encode()

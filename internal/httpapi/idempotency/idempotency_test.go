@@ -123,6 +123,30 @@ func TestFailuresAreNotKept(t *testing.T) {
 	}
 }
 
+// TestDoubt holds that work which may have been done although it failed is not done again, nor waited for.
+func TestDoubt(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.doubt = true
+	p.fails.Store(fault.New(fault.DatabaseUnavailable, "No."))
+	if got := p.post(t, "/things/", `{"name":"a"}`, "Idempotency-Key: one"); got.status != 503 {
+		t.Fatal(got)
+	}
+	p.fails.Store(nil)
+	for range 2 {
+		if got := p.post(t, "/things/", `{"name":"a"}`, "Idempotency-Key: one"); got.status != 409 || got.header.Get("Retry-After") != "" || !strings.Contains(got.text, "unknown") {
+			t.Error(got)
+		}
+	}
+	// A doubt that the work itself has cleared up is none.
+	if got := p.post(t, "/things/", `{"name":"a"}`, "Idempotency-Key: two"); got.status != 201 {
+		t.Error(got)
+	}
+	if got := p.post(t, "/things/", `{"name":"a"}`, "Idempotency-Key: two"); got.status != 201 || p.done.Load() != 1 || len(p.started) != 2 {
+		t.Error(got, p.done.Load(), len(p.started))
+	}
+}
+
 // TestCutOff holds what happens to a request whose process died, or whose handler panicked: it is not
 // carried out again.
 func TestCutOff(t *testing.T) {

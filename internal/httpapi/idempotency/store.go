@@ -97,6 +97,12 @@ func (s store) keep(ctx context.Context, id claim, sealed []byte) error {
 	return err
 }
 
+// abandon leaves the key as that of a request that was cut off, at once.
+func (s store) abandon(ctx context.Context, id claim) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE idempotency_keys SET busy_until = now(), updated_at = now() WHERE id = $1", uuid.UUID(id))
+	return err
+}
+
 // release lets the next request with the key try.
 func (s store) release(ctx context.Context, id claim) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM idempotency_keys WHERE id = $1", uuid.UUID(id))

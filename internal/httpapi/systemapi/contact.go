@@ -61,7 +61,7 @@ func (s Service) registerContacts(api huma.API) {
 			wire.PageInput
 			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"With - before the name: descending."`
 			SchoolID uuid.UUID `query:"school_id" format:"uuid"`
-			Phone    string    `query:"phone" maxLength:"40" doc:"This number alone, in E.164."`
+			Phone    string    `query:"phone" maxLength:"40" doc:"This number alone, with + and the code of the country."`
 			Search   string    `query:"search" maxLength:"200" doc:"In phone and name."`
 		},
 		) (*wire.PageOutput[WhatsAppContact], error) {
@@ -72,7 +72,9 @@ func (s Service) registerContacts(api huma.API) {
 			rows, next, err := s.Platform.Contacts(ctx, filter, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, contactOut)
 		})
-	huma.Register(api, operation("create-whatsapp-contact", http.MethodPost, all, tag, "Add a WhatsApp contact", writers),
+	create := operation("create-whatsapp-contact", http.MethodPost, all, tag, "Add a WhatsApp contact", writers)
+	create.Description = "A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id."
+	huma.Register(api, create,
 		func(ctx context.Context, in *struct{ Body WhatsAppContactInput }) (*wire.Created[WhatsAppContact], error) {
 			row, err := s.Platform.AddContact(ctx, actor(ctx), newContact(in.Body))
 			if err != nil {

@@ -235,10 +235,13 @@ func TestRefusedOthers(t *testing.T) {
 		{"GET", "nothing/", ``, 404, []string{"not-found"}},
 		{"GET", "", ``, 404, nil},
 	}
-	for _, bad := range []string{"", "0803 123 4567", "+", "+1", "+999123456789", "hello", "+23480312345678901234", "<script>"} {
+	for _, bad := range []string{"", "0803 123 4567", "+", "+1", "+999123456789", "hello", "+23480312345678901234", "+14155550123 x5", "<script>"} {
 		refusals = append(refusals,
 			refusal{"POST", contacts, `{"school_id":"ID","phone":"` + bad + `"}`, 422, append(at("body.phone"), "!<script>")},
 			refusal{"PATCH", "CONTACT/", `{"phone":"` + bad + `"}`, 422, at("body.phone")})
+		if bad != "" { // as if it weren't there
+			refusals = append(refusals, refusal{"GET", contacts + "?phone=" + url.QueryEscape(bad), ``, 422, append(at("query.phone"), "!<script>")})
+		}
 	}
 	cursors := []string{"x", "!!", "bnVsbA", "e30", "eyJzIjoibmFtZSIsInYiOiJ4IiwiaSI6IngifQ", strings.Repeat("a", 1025), "%00"}
 	for _, list := range []string{"schools/", "domains/", "SCHOOL/domains/", contacts, "api-keys/"} {

@@ -1,6 +1,7 @@
 package systemapi_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,7 +43,8 @@ func TestContacts(t *testing.T) {
 	p.call(t, "GET", path, nil, "If-None-Match: "+made.etag()).want(t, http.StatusNotModified)
 
 	for query, phones := range map[string]int{
-		"": 2, "school_id=" + one: 1, "school_id=" + nobody: 0, "phone=" + url.QueryEscape("+2348031234567"): 1, "search=GRACE": 1, "search=80312": 1, "search=x": 0, "sort=-created_at": 2,
+		"": 2, "school_id=" + one: 1, "school_id=" + nobody: 0, "phone=" + url.QueryEscape("+2348031234567"): 1,
+		"phone=" + url.QueryEscape("+234 (0)803 123-4567"): 1, "phone=" + url.QueryEscape("+2348031234568"): 0, "search=GRACE": 1, "search=80312": 1, "search=" + url.QueryEscape("+234 803 123 4567"): 1, "search=x": 0, "sort=-created_at": 2,
 	} {
 		if got := p.call(t, "GET", "whatsapp-contacts/?"+query, nil).names(t, "id"); len(got) != phones {
 			t.Errorf("%s: %v", query, got)
@@ -73,4 +75,46 @@ func TestContacts(t *testing.T) {
 	p.call(t, "DELETE", path, nil, "If-Match: "+made.etag()).want(t, http.StatusPreconditionFailed)
 	p.call(t, "DELETE", path, nil).want(t, http.StatusNoContent)
 	p.call(t, "DELETE", path, nil).want(t, http.StatusNotFound)
+}
+
+// A number that a school has goes to another school by a change of the contact alone, which the audit tells of
+// and the next message finds.
+func TestContactMoves(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- p.registry.Run(ctx) }() // so that where a contact leads is remembered
+	t.Cleanup(func() {
+		stop()
+		must(t, <-ran)
+	})
+	const phone = "+2348031234567"
+	ids := map[string]string{}
+	for _, code := range []string{"one", "two"} {
+		ids[code] = strings.Split(p.school(t, object{"name": code, "code": code}), "/")[1]
+	}
+	leads := func(code string) {
+		t.Helper()
+		if tenant, err := p.registry.ByContact(t.Context(), phone); err != nil || tenant.Code != code {
+			t.Errorf("it leads to %+v, not to %s: %v", tenant, code, err)
+		}
+	}
+	path := "whatsapp-contacts/" + p.call(t, "POST", "whatsapp-contacts/", object{"school_id": ids["one"], "phone": phone}).want(t, http.StatusCreated).id() + "/"
+	leads("one")
+	for _, code := range []string{"one", "two"} {
+		p.call(t, "POST", "whatsapp-contacts/", object{"school_id": ids[code], "phone": "+234 803 123 4567"}).want(t, http.StatusConflict, `"conflict"`, "body.phone", "the same phone")
+		leads("one")
+	}
+	for i, to := range []string{"two", "one", "two", "one"} {
+		method := []string{"PATCH", "PUT"}[i/2]
+		p.call(t, method, path, object{"school_id": ids[to], "phone": phone}).want(t, http.StatusOK, ids[to])
+		leads(to)
+		from := ids[map[string]string{"one": "two", "two": "one"}[to]]
+		event := p.call(t, "GET", "audit-events/?limit=1", nil).body["items"].([]any)[0].(object)
+		details := event["details"].(object)
+		if event["action"] != "whatsapp-contact.update" || event["school_id"] != ids[to] || details["before"].(object)["school_id"] != from || details["after"].(object)["school_id"] != ids[to] {
+			t.Errorf("the audit tells of %v", event)
+		}
+	}
 }

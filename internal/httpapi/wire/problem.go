@@ -58,14 +58,14 @@ func (p *Problem) ContentType(string) string { return problemType }
 
 // problemResponse is the answer that every operation documents as its default.
 func problemResponse(r huma.Registry) *huma.Response {
-	problem := r.Schema(reflect.TypeFor[Problem](), true, "")
-	code := r.SchemaFromRef(problem.Ref).Properties["code"]
+	schema := r.Schema(reflect.TypeFor[Problem](), true, "")
+	code := r.SchemaFromRef(schema.Ref).Properties["code"]
 	for _, kind := range slices.Sorted(maps.Keys(answers)) {
-		code.Enum = append(code.Enum, kind)
+		code.Enum = append(code.Enum, string(kind))
 	}
 	return &huma.Response{
 		Description: "What went wrong; its code says which kind of problem it is.",
-		Content:     map[string]*huma.MediaType{problemType: {Schema: problem}},
+		Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
 	}
 }
 

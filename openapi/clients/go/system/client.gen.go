@@ -2095,7 +2095,7 @@ type ListWhatsappContactsParams struct {
 	Sort     *ListWhatsappContactsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 	SchoolId *openapi_types.UUID             `form:"school_id,omitempty" json:"school_id,omitempty"`
 
-	// Phone This number alone, in E.164.
+	// Phone This number alone, with + and the code of the country.
 	Phone *string `form:"phone,omitempty" json:"phone,omitempty"`
 
 	// Search In phone and name.
@@ -2963,12 +2963,16 @@ type ClientInterface interface {
 
 	// CreateWhatsappContactWithBody Add a WhatsApp contact
 	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
 	CreateWhatsappContactWithBody(ctx context.Context, params *CreateWhatsappContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateWhatsappContact Add a WhatsApp contact
+	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4185,6 +4189,8 @@ func (c *Client) ListWhatsappContacts(ctx context.Context, params *ListWhatsappC
 
 // CreateWhatsappContactWithBody Add a WhatsApp contact
 //
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
@@ -4201,6 +4207,8 @@ func (c *Client) CreateWhatsappContactWithBody(ctx context.Context, params *Crea
 }
 
 // CreateWhatsappContact Add a WhatsApp contact
+//
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8099,12 +8107,16 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWhatsappContactWithBodyWithResponse Add a WhatsApp contact
 	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
 	CreateWhatsappContactWithBodyWithResponse(ctx context.Context, params *CreateWhatsappContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWhatsappContactResponse, error)
 
 	// CreateWhatsappContactWithResponse Add a WhatsApp contact
+	//
+	// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11637,6 +11649,8 @@ func (c *ClientWithResponses) ListWhatsappContactsWithResponse(ctx context.Conte
 
 // CreateWhatsappContactWithBodyWithResponse Add a WhatsApp contact
 //
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/system/whatsapp-contacts/ (the `CreateWhatsappContact` operationId).
@@ -11649,6 +11663,8 @@ func (c *ClientWithResponses) CreateWhatsappContactWithBodyWithResponse(ctx cont
 }
 
 // CreateWhatsappContactWithResponse Add a WhatsApp contact
+//
+// A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -523,6 +523,8 @@ export const listWhatsappContacts = <ThrowOnError extends boolean = false>(optio
 
 /**
  * Add a WhatsApp contact
+ *
+ * A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id.
  */
 export const createWhatsappContact = <ThrowOnError extends boolean = false>(options: Options<CreateWhatsappContactData, ThrowOnError>): RequestResult<CreateWhatsappContactResponses, CreateWhatsappContactErrors, ThrowOnError> => (options.client ?? client).post<CreateWhatsappContactResponses, CreateWhatsappContactErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

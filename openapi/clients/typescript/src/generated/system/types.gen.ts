@@ -2279,7 +2279,7 @@ export type ListWhatsappContactsData = {
         sort?: 'created_at' | '-created_at';
         school_id?: string;
         /**
-         * This number alone, in E.164.
+         * This number alone, with + and the code of the country.
          */
         phone?: string;
         /**
