@@ -15,11 +15,11 @@ import (
 
 // AuditEvent is who did what to which school, when and from where.
 type AuditEvent struct {
-	ID         uuid.UUID      `json:"id"`
+	ID         uuid.UUID      `json:"id" format:"uuid"`
 	At         time.Time      `json:"at"`
 	Actor      string         `json:"actor" example:"api-key:0192f0c1-7b1e-7c3a-9d58-3c5b0b7a1f11" doc:"Kind and id; shell is somebody on the machine itself."`
 	Action     string         `json:"action" example:"school.update"`
-	SchoolID   *uuid.UUID     `json:"school_id" nullable:"true" doc:"Null if it was not done to a school."`
+	SchoolID   *uuid.UUID     `json:"school_id" format:"uuid" nullable:"true" doc:"Null if it was not done to a school."`
 	SchoolCode *string        `json:"school_code" doc:"As it was before the change."`
 	RequestID  *string        `json:"request_id"`
 	Address    *string        `json:"address" doc:"The client's IP address."`

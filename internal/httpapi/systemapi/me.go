@@ -16,7 +16,7 @@ import (
 // Me is who is asking.
 type Me struct {
 	Kind  string    `json:"kind" enum:"operator,api-key" doc:"A person or a program."`
-	ID    uuid.UUID `json:"id"`
+	ID    uuid.UUID `json:"id" format:"uuid"`
 	Name  string    `json:"name" example:"Ada Lovelace"`
 	Email *string   `json:"email" doc:"An operator's."`
 	Role  string    `json:"role" enum:"owner,operator,viewer"`

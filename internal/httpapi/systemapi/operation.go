@@ -16,13 +16,13 @@ import (
 
 // Operation is work that takes longer than a request.
 type Operation struct {
-	ID         uuid.UUID  `json:"id"`
+	ID         uuid.UUID  `json:"id" format:"uuid"`
 	Kind       string     `json:"kind" example:"school.purge"`
 	State      string     `json:"state" enum:"pending,running,succeeded,failed"`
 	Progress   int        `json:"progress" minimum:"0" maximum:"100" doc:"In percent."`
 	Detail     string     `json:"detail" doc:"What is being done, in words."`
 	Error      *string    `json:"error" doc:"Why it failed."`
-	SchoolID   *uuid.UUID `json:"school_id" nullable:"true"`
+	SchoolID   *uuid.UUID `json:"school_id" format:"uuid" nullable:"true"`
 	SchoolCode *string    `json:"school_code"`
 	CreatedBy  string     `json:"created_by" example:"api-key:0192f0c1-7b1e-7c3a-9d58-3c5b0b7a1f11"`
 	StartedAt  *time.Time `json:"started_at"`
@@ -41,7 +41,7 @@ func OperationOf(o *publicdb.Operation) Operation {
 
 // OperationPath names an operation.
 type OperationPath struct {
-	ID uuid.UUID `path:"id" doc:"The operation's id."`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The operation's id."`
 }
 
 // OperationListInput is how operations may be listed.

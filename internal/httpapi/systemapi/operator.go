@@ -15,7 +15,7 @@ import (
 
 // Operator is a person who may use the API.
 type Operator struct {
-	ID          uuid.UUID  `json:"id"`
+	ID          uuid.UUID  `json:"id" format:"uuid"`
 	Email       string     `json:"email" example:"ada@example.org"`
 	FullName    string     `json:"full_name" example:"Ada Lovelace"`
 	Role        string     `json:"role" enum:"owner,operator,viewer"`
@@ -54,7 +54,7 @@ type PasswordInput struct {
 
 // OperatorPath names an operator.
 type OperatorPath struct {
-	ID uuid.UUID `path:"id"`
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 // OperatorTarget names an operator who is to be changed.

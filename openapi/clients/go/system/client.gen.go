@@ -863,14 +863,14 @@ type AuditEvent struct {
 
 	// Details What there was before a change and what there is after it. No secrets, and of personal data only which changed.
 	Details   map[string]interface{}    `json:"details"`
-	Id        string                    `json:"id"`
+	Id        openapi_types.UUID        `json:"id"`
 	RequestId nullable.Nullable[string] `json:"request_id"`
 
 	// SchoolCode As it was before the change.
 	SchoolCode nullable.Nullable[string] `json:"school_code"`
 
 	// SchoolId Null if it was not done to a school.
-	SchoolId nullable.Nullable[string] `json:"school_id"`
+	SchoolId nullable.Nullable[openapi_types.UUID] `json:"school_id"`
 }
 
 // AuditEventPage defines model for AuditEventPage.
@@ -1038,7 +1038,7 @@ type LoginInput struct {
 type Me struct {
 	// Email An operator's.
 	Email nullable.Nullable[string] `json:"email"`
-	Id    string                    `json:"id"`
+	Id    openapi_types.UUID        `json:"id"`
 
 	// Kind A person or a program.
 	Kind MeKind `json:"kind"`
@@ -1221,18 +1221,18 @@ type Operation struct {
 	// Error Why it failed.
 	Error      nullable.Nullable[string]    `json:"error"`
 	FinishedAt nullable.Nullable[time.Time] `json:"finished_at"`
-	Id         string                       `json:"id"`
+	Id         openapi_types.UUID           `json:"id"`
 
 	// Kind Examples: school.purge
 	Kind string `json:"kind"`
 
 	// Progress In percent.
-	Progress   int64                        `json:"progress"`
-	SchoolCode nullable.Nullable[string]    `json:"school_code"`
-	SchoolId   nullable.Nullable[string]    `json:"school_id"`
-	StartedAt  nullable.Nullable[time.Time] `json:"started_at"`
-	State      OperationState               `json:"state"`
-	UpdatedAt  time.Time                    `json:"updated_at"`
+	Progress   int64                                 `json:"progress"`
+	SchoolCode nullable.Nullable[string]             `json:"school_code"`
+	SchoolId   nullable.Nullable[openapi_types.UUID] `json:"school_id"`
+	StartedAt  nullable.Nullable[time.Time]          `json:"started_at"`
+	State      OperationState                        `json:"state"`
+	UpdatedAt  time.Time                             `json:"updated_at"`
 }
 
 // OperationState defines model for Operation.State.
@@ -1257,8 +1257,8 @@ type Operator struct {
 	FullName string `json:"full_name"`
 
 	// HasPassword false: signs in at the identity provider alone.
-	HasPassword bool   `json:"has_password"`
-	Id          string `json:"id"`
+	HasPassword bool               `json:"has_password"`
+	Id          openapi_types.UUID `json:"id"`
 
 	// IsActive false: may not use the API.
 	IsActive bool `json:"is_active"`
@@ -1465,7 +1465,7 @@ type SchoolCreateInput struct {
 	SchemaName nullable.Nullable[string] `json:"schema_name,omitempty"`
 }
 
-// SchoolCreateInputDomains1 defines model for SchoolCreateInput.Domains.1.
+// SchoolCreateInputDomains1 Examples: greenwood.schools.example.org
 type SchoolCreateInputDomains1 = string
 
 // SchoolCreateInput_Domains_Item defines model for SchoolCreateInput.domains.Item.
@@ -1501,7 +1501,7 @@ type SchoolInput struct {
 	Name string `json:"name"`
 }
 
-// SchoolInputDomains1 defines model for SchoolInput.Domains.1.
+// SchoolInputDomains1 Examples: greenwood.schools.example.org
 type SchoolInputDomains1 = string
 
 // SchoolInput_Domains_Item defines model for SchoolInput.domains.Item.
@@ -1534,7 +1534,7 @@ type SchoolPatch struct {
 	Name *string `json:"name,omitempty"`
 }
 
-// SchoolPatchDomains1 defines model for SchoolPatch.Domains.1.
+// SchoolPatchDomains1 Examples: greenwood.schools.example.org
 type SchoolPatchDomains1 = string
 
 // SchoolPatch_Domains_Item defines model for SchoolPatch.domains.Item.
@@ -2602,14 +2602,14 @@ type ClientInterface interface {
 	// GetOperation Get an operation
 	//
 	// Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
-	GetOperation(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetOperation(ctx context.Context, id openapi_types.UUID, params *GetOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WatchOperation Watch an operation
 	//
 	// Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen.
 	//
 	// Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
-	WatchOperation(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	WatchOperation(ctx context.Context, id openapi_types.UUID, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOperators List operators
 	//
@@ -2635,12 +2635,12 @@ type ClientInterface interface {
 	// The operator is out at once, and stays in the list with is_active false. The last active owner can't be switched off.
 	//
 	// Corresponds with DELETE /api/v1/system/operators/{id}/ (the `DisableOperator` operationId).
-	DisableOperator(ctx context.Context, id string, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DisableOperator(ctx context.Context, id openapi_types.UUID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOperator Get an operator
 	//
 	// Corresponds with GET /api/v1/system/operators/{id}/ (the `GetOperator` operationId).
-	GetOperator(ctx context.Context, id string, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetOperator(ctx context.Context, id openapi_types.UUID, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateOperatorWithBody Change an operator
 	//
@@ -2649,7 +2649,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-	UpdateOperatorWithBody(ctx context.Context, id string, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateOperatorWithBody(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateOperator Change an operator
 	//
@@ -2658,7 +2658,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-	UpdateOperator(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateOperator(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateOperatorWithApplicationMergePatchPlusJSONBody Change an operator
 	//
@@ -2667,7 +2667,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-	UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetOperatorPasswordWithBody Give an operator a password
 	//
@@ -2676,7 +2676,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-	SetOperatorPasswordWithBody(ctx context.Context, id string, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetOperatorPasswordWithBody(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetOperatorPassword Give an operator a password
 	//
@@ -2685,7 +2685,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-	SetOperatorPassword(ctx context.Context, id string, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetOperatorPassword(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSchools List schools
 	//
@@ -3404,7 +3404,7 @@ func (c *Client) ListOperations(ctx context.Context, params *ListOperationsParam
 // GetOperation Get an operation
 //
 // Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
-func (c *Client) GetOperation(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetOperation(ctx context.Context, id openapi_types.UUID, params *GetOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOperationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3421,7 +3421,7 @@ func (c *Client) GetOperation(ctx context.Context, id string, params *GetOperati
 // Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen.
 //
 // Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
-func (c *Client) WatchOperation(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) WatchOperation(ctx context.Context, id openapi_types.UUID, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewWatchOperationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3487,7 +3487,7 @@ func (c *Client) CreateOperator(ctx context.Context, params *CreateOperatorParam
 // The operator is out at once, and stays in the list with is_active false. The last active owner can't be switched off.
 //
 // Corresponds with DELETE /api/v1/system/operators/{id}/ (the `DisableOperator` operationId).
-func (c *Client) DisableOperator(ctx context.Context, id string, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DisableOperator(ctx context.Context, id openapi_types.UUID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDisableOperatorRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3502,7 +3502,7 @@ func (c *Client) DisableOperator(ctx context.Context, id string, params *Disable
 // GetOperator Get an operator
 //
 // Corresponds with GET /api/v1/system/operators/{id}/ (the `GetOperator` operationId).
-func (c *Client) GetOperator(ctx context.Context, id string, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetOperator(ctx context.Context, id openapi_types.UUID, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOperatorRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3521,7 +3521,7 @@ func (c *Client) GetOperator(ctx context.Context, id string, params *GetOperator
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-func (c *Client) UpdateOperatorWithBody(ctx context.Context, id string, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateOperatorWithBody(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateOperatorRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3540,7 +3540,7 @@ func (c *Client) UpdateOperatorWithBody(ctx context.Context, id string, params *
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-func (c *Client) UpdateOperator(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateOperator(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateOperatorRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3559,7 +3559,7 @@ func (c *Client) UpdateOperator(ctx context.Context, id string, params *UpdateOp
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-func (c *Client) UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateOperatorRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3578,7 +3578,7 @@ func (c *Client) UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx context
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-func (c *Client) SetOperatorPasswordWithBody(ctx context.Context, id string, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) SetOperatorPasswordWithBody(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSetOperatorPasswordRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3597,7 +3597,7 @@ func (c *Client) SetOperatorPasswordWithBody(ctx context.Context, id string, par
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-func (c *Client) SetOperatorPassword(ctx context.Context, id string, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) SetOperatorPassword(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSetOperatorPasswordRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -5443,12 +5443,12 @@ func NewListOperationsRequest(server string, params *ListOperationsParams) (*htt
 }
 
 // NewGetOperationRequest constructs an http.Request for the GetOperation method
-func NewGetOperationRequest(server string, id string, params *GetOperationParams) (*http.Request, error) {
+func NewGetOperationRequest(server string, id openapi_types.UUID, params *GetOperationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
 	if err != nil {
 		return nil, err
 	}
@@ -5492,12 +5492,12 @@ func NewGetOperationRequest(server string, id string, params *GetOperationParams
 }
 
 // NewWatchOperationRequest constructs an http.Request for the WatchOperation method
-func NewWatchOperationRequest(server string, id string, params *WatchOperationParams) (*http.Request, error) {
+func NewWatchOperationRequest(server string, id openapi_types.UUID, params *WatchOperationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
 	if err != nil {
 		return nil, err
 	}
@@ -5674,12 +5674,12 @@ func NewCreateOperatorRequestWithBody(server string, params *CreateOperatorParam
 }
 
 // NewDisableOperatorRequest constructs an http.Request for the DisableOperator method
-func NewDisableOperatorRequest(server string, id string, params *DisableOperatorParams) (*http.Request, error) {
+func NewDisableOperatorRequest(server string, id openapi_types.UUID, params *DisableOperatorParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
 	if err != nil {
 		return nil, err
 	}
@@ -5723,12 +5723,12 @@ func NewDisableOperatorRequest(server string, id string, params *DisableOperator
 }
 
 // NewGetOperatorRequest constructs an http.Request for the GetOperator method
-func NewGetOperatorRequest(server string, id string, params *GetOperatorParams) (*http.Request, error) {
+func NewGetOperatorRequest(server string, id openapi_types.UUID, params *GetOperatorParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
 	if err != nil {
 		return nil, err
 	}
@@ -5772,7 +5772,7 @@ func NewGetOperatorRequest(server string, id string, params *GetOperatorParams) 
 }
 
 // NewUpdateOperatorRequest calls the generic UpdateOperator builder with application/json body
-func NewUpdateOperatorRequest(server string, id string, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody) (*http.Request, error) {
+func NewUpdateOperatorRequest(server string, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -5783,7 +5783,7 @@ func NewUpdateOperatorRequest(server string, id string, params *UpdateOperatorPa
 }
 
 // NewUpdateOperatorRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateOperator builder with application/merge-patch+json body
-func NewUpdateOperatorRequestWithApplicationMergePatchPlusJSONBody(server string, id string, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateOperatorRequestWithApplicationMergePatchPlusJSONBody(server string, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -5794,12 +5794,12 @@ func NewUpdateOperatorRequestWithApplicationMergePatchPlusJSONBody(server string
 }
 
 // NewUpdateOperatorRequestWithBody constructs an http.Request for the UpdateOperator method, with any body, and a specified content type
-func NewUpdateOperatorRequestWithBody(server string, id string, params *UpdateOperatorParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateOperatorRequestWithBody(server string, id openapi_types.UUID, params *UpdateOperatorParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
 	if err != nil {
 		return nil, err
 	}
@@ -5845,7 +5845,7 @@ func NewUpdateOperatorRequestWithBody(server string, id string, params *UpdateOp
 }
 
 // NewSetOperatorPasswordRequest calls the generic SetOperatorPassword builder with application/json body
-func NewSetOperatorPasswordRequest(server string, id string, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody) (*http.Request, error) {
+func NewSetOperatorPasswordRequest(server string, id openapi_types.UUID, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -5856,12 +5856,12 @@ func NewSetOperatorPasswordRequest(server string, id string, params *SetOperator
 }
 
 // NewSetOperatorPasswordRequestWithBody constructs an http.Request for the SetOperatorPassword method, with any body, and a specified content type
-func NewSetOperatorPasswordRequestWithBody(server string, id string, params *SetOperatorPasswordParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewSetOperatorPasswordRequestWithBody(server string, id openapi_types.UUID, params *SetOperatorPasswordParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
 	if err != nil {
 		return nil, err
 	}
@@ -7712,7 +7712,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
-	GetOperationWithResponse(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*GetOperationResponse, error)
+	GetOperationWithResponse(ctx context.Context, id openapi_types.UUID, params *GetOperationParams, reqEditors ...RequestEditorFn) (*GetOperationResponse, error)
 
 	// WatchOperationWithResponse Watch an operation
 	//
@@ -7721,7 +7721,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
-	WatchOperationWithResponse(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*WatchOperationResponse, error)
+	WatchOperationWithResponse(ctx context.Context, id openapi_types.UUID, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*WatchOperationResponse, error)
 
 	// ListOperatorsWithResponse List operators
 	//
@@ -7751,14 +7751,14 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/system/operators/{id}/ (the `DisableOperator` operationId).
-	DisableOperatorWithResponse(ctx context.Context, id string, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*DisableOperatorResponse, error)
+	DisableOperatorWithResponse(ctx context.Context, id openapi_types.UUID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*DisableOperatorResponse, error)
 
 	// GetOperatorWithResponse Get an operator
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/system/operators/{id}/ (the `GetOperator` operationId).
-	GetOperatorWithResponse(ctx context.Context, id string, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*GetOperatorResponse, error)
+	GetOperatorWithResponse(ctx context.Context, id openapi_types.UUID, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*GetOperatorResponse, error)
 
 	// UpdateOperatorWithBodyWithResponse Change an operator
 	//
@@ -7767,7 +7767,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-	UpdateOperatorWithBodyWithResponse(ctx context.Context, id string, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error)
+	UpdateOperatorWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error)
 
 	// UpdateOperatorWithResponse Change an operator
 	//
@@ -7776,7 +7776,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-	UpdateOperatorWithResponse(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error)
+	UpdateOperatorWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error)
 
 	// UpdateOperatorWithApplicationMergePatchPlusJSONBodyWithResponse Change an operator
 	//
@@ -7785,7 +7785,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-	UpdateOperatorWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error)
+	UpdateOperatorWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error)
 
 	// SetOperatorPasswordWithBodyWithResponse Give an operator a password
 	//
@@ -7794,7 +7794,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-	SetOperatorPasswordWithBodyWithResponse(ctx context.Context, id string, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error)
+	SetOperatorPasswordWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error)
 
 	// SetOperatorPasswordWithResponse Give an operator a password
 	//
@@ -7803,7 +7803,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-	SetOperatorPasswordWithResponse(ctx context.Context, id string, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error)
+	SetOperatorPasswordWithResponse(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error)
 
 	// ListSchoolsWithResponse List schools
 	//
@@ -10998,7 +10998,7 @@ func (c *ClientWithResponses) ListOperationsWithResponse(ctx context.Context, pa
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/system/operations/{id}/ (the `GetOperation` operationId).
-func (c *ClientWithResponses) GetOperationWithResponse(ctx context.Context, id string, params *GetOperationParams, reqEditors ...RequestEditorFn) (*GetOperationResponse, error) {
+func (c *ClientWithResponses) GetOperationWithResponse(ctx context.Context, id openapi_types.UUID, params *GetOperationParams, reqEditors ...RequestEditorFn) (*GetOperationResponse, error) {
 	rsp, err := c.GetOperation(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11013,7 +11013,7 @@ func (c *ClientWithResponses) GetOperationWithResponse(ctx context.Context, id s
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/system/operations/{id}/events/ (the `WatchOperation` operationId).
-func (c *ClientWithResponses) WatchOperationWithResponse(ctx context.Context, id string, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*WatchOperationResponse, error) {
+func (c *ClientWithResponses) WatchOperationWithResponse(ctx context.Context, id openapi_types.UUID, params *WatchOperationParams, reqEditors ...RequestEditorFn) (*WatchOperationResponse, error) {
 	rsp, err := c.WatchOperation(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11067,7 +11067,7 @@ func (c *ClientWithResponses) CreateOperatorWithResponse(ctx context.Context, pa
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/system/operators/{id}/ (the `DisableOperator` operationId).
-func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, id string, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*DisableOperatorResponse, error) {
+func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, id openapi_types.UUID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*DisableOperatorResponse, error) {
 	rsp, err := c.DisableOperator(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11080,7 +11080,7 @@ func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/system/operators/{id}/ (the `GetOperator` operationId).
-func (c *ClientWithResponses) GetOperatorWithResponse(ctx context.Context, id string, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*GetOperatorResponse, error) {
+func (c *ClientWithResponses) GetOperatorWithResponse(ctx context.Context, id openapi_types.UUID, params *GetOperatorParams, reqEditors ...RequestEditorFn) (*GetOperatorResponse, error) {
 	rsp, err := c.GetOperator(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11095,7 +11095,7 @@ func (c *ClientWithResponses) GetOperatorWithResponse(ctx context.Context, id st
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-func (c *ClientWithResponses) UpdateOperatorWithBodyWithResponse(ctx context.Context, id string, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error) {
+func (c *ClientWithResponses) UpdateOperatorWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error) {
 	rsp, err := c.UpdateOperatorWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11110,7 +11110,7 @@ func (c *ClientWithResponses) UpdateOperatorWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-func (c *ClientWithResponses) UpdateOperatorWithResponse(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error) {
+func (c *ClientWithResponses) UpdateOperatorWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error) {
 	rsp, err := c.UpdateOperator(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11125,7 +11125,7 @@ func (c *ClientWithResponses) UpdateOperatorWithResponse(ctx context.Context, id
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/system/operators/{id}/ (the `UpdateOperator` operationId).
-func (c *ClientWithResponses) UpdateOperatorWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error) {
+func (c *ClientWithResponses) UpdateOperatorWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateOperatorParams, body UpdateOperatorApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorResponse, error) {
 	rsp, err := c.UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11140,7 +11140,7 @@ func (c *ClientWithResponses) UpdateOperatorWithApplicationMergePatchPlusJSONBod
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-func (c *ClientWithResponses) SetOperatorPasswordWithBodyWithResponse(ctx context.Context, id string, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error) {
+func (c *ClientWithResponses) SetOperatorPasswordWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error) {
 	rsp, err := c.SetOperatorPasswordWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -11155,7 +11155,7 @@ func (c *ClientWithResponses) SetOperatorPasswordWithBodyWithResponse(ctx contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/system/operators/{id}/password/ (the `SetOperatorPassword` operationId).
-func (c *ClientWithResponses) SetOperatorPasswordWithResponse(ctx context.Context, id string, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error) {
+func (c *ClientWithResponses) SetOperatorPasswordWithResponse(ctx context.Context, id openapi_types.UUID, params *SetOperatorPasswordParams, body SetOperatorPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*SetOperatorPasswordResponse, error) {
 	rsp, err := c.SetOperatorPassword(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
