@@ -41,18 +41,17 @@ func (a *api) prepare(t *testing.T, c *call, w wish) {
 	body, _ := c.body.(object)
 	switch c.op.id {
 	case "login":
-		c.body = a.account(t)
+		c.body = a.account(t, w)
 	case "logout", "refresh-tokens":
-		body["refresh_token"] = a.login(t, a.account(t))["refresh_token"]
+		body["refresh_token"] = a.login(t, w)["refresh_token"]
 	case "change-my-password":
-		account := a.account(t)
-		body["current_password"] = account["password"]
-		c.header["Authorization"] = "Bearer " + a.login(t, account)["access_token"].(string)
+		body["current_password"] = password
+		c.header["Authorization"] = "Bearer " + a.login(t, w)["access_token"].(string)
 	case "accept-invite":
 		body["token"] = a.invitation(t, a.email())
 	case "get-me":
 		if w.full { // else it is a program, or somebody of the platform
-			c.header["Authorization"] = "Bearer " + a.login(t, a.account(t))["access_token"].(string)
+			c.header["Authorization"] = "Bearer " + a.login(t, w)["access_token"].(string)
 		}
 	case "purge-school":
 		school := a.record(t, schools, schools, w)
@@ -61,8 +60,10 @@ func (a *api) prepare(t *testing.T, c *call, w wish) {
 			c.header["Prefer"] = "respond-async"
 		}
 	case "restore-school":
-		c.path["id"] = a.record(t, schools, schools, wish{fresh: true})["id"].(string)
-		a.must(t, "DELETE", schools+c.path["id"]+"/", nil, nil)
+		c.path["id"] = a.record(t, schools, schools, w)["id"].(string)
+		if w.fresh {
+			a.must(t, "DELETE", schools+c.path["id"]+"/", nil, nil)
+		}
 	case "get-operation", "watch-operation":
 		c.path["id"] = a.finished(t)
 		if w.full && c.op.id == "watch-operation" {
@@ -114,26 +115,28 @@ func (a *api) email() string {
 	return unique("ada@example.org", a.made)
 }
 
-// account returns the credentials of somebody new.
-func (a *api) account(t *testing.T) object {
+// account returns the credentials of somebody.
+func (a *api) account(t *testing.T, w wish) object {
 	t.Helper()
-	email := a.email()
-	if a.host == systemHost {
-		a.must(t, "POST", "/api/v1/system/operators/", object{"email": email, "full_name": "Ada", "role": a.role, "password": password}, nil)
-	} else {
-		a.must(t, "POST", "/api/v1/auth/accept-invite/", object{"token": a.invitation(t, email), "password": password}, nil)
-	}
-	return object{"email": email, "password": password}
+	return a.keep("account", w, func() object {
+		email := a.email()
+		if a.host == systemHost {
+			a.must(t, "POST", "/api/v1/system/operators/", object{"email": email, "full_name": "Ada", "role": a.role, "password": password}, nil)
+		} else {
+			a.must(t, "POST", "/api/v1/auth/accept-invite/", object{"token": a.invitation(t, email), "password": password}, nil)
+		}
+		return object{"email": email, "password": password}
+	})
 }
 
 // login returns the tokens of somebody.
-func (a *api) login(t *testing.T, account object) object {
+func (a *api) login(t *testing.T, w wish) object {
 	t.Helper()
 	root := "/api/v1/"
 	if a.host == systemHost {
 		root = "/api/v1/system/"
 	}
-	return a.must(t, "POST", root+"auth/login/", account, nil).object()
+	return a.keep("login", w, func() object { return a.must(t, "POST", root+"auth/login/", a.account(t, w), nil).object() })
 }
 
 // invitation returns the token of somebody who is invited to oak.
@@ -150,12 +153,11 @@ func (a *api) invitation(t *testing.T, email string) string {
 // finished returns the id of an operation that has come to its end.
 func (a *api) finished(t *testing.T) string {
 	t.Helper()
-	const finished = "an operation"
-	if a.kept[finished] == nil {
+	return a.keep("operation", wish{}, func() object {
 		school := a.record(t, schools, schools, wish{fresh: true})
-		a.kept[finished] = a.must(t, "POST", schools+school["id"].(string)+"/purge/", object{"confirm": school["code"]}, map[string]string{"Prefer": "respond-async"}).object()
-	}
-	return a.kept[finished]["id"].(string)
+		async := map[string]string{"Prefer": "respond-async"}
+		return a.must(t, "POST", schools+school["id"].(string)+"/purge/", object{"confirm": school["code"]}, async).object()
+	})["id"].(string)
 }
 
 // lastEvent returns the id of the last event that a stream has.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ type api struct {
 	role   string            // who may do everything
 	tokens map[string]string // by role
 	made   int               // values that were made, to have each but once
-	kept   map[string]object // the record of each collection that refusals are tried with
+	kept   map[string]object // what serves more than one call
 }
 
 // call is a request of an operation that is to succeed.
@@ -75,29 +76,37 @@ func fill(path string, values map[string]string) string {
 	return path
 }
 
+// keep returns what was made under a name before, unless a new one is wished for.
+func (a *api) keep(name string, w wish, create func() object) object {
+	if kept := a.kept[name]; kept != nil && !w.fresh {
+		return kept
+	}
+	made := create()
+	if !w.fresh {
+		a.kept[name] = made
+	}
+	return made
+}
+
 // record returns a record of a collection, made by the collection's own POST.
 func (a *api) record(t *testing.T, path, collection string, w wish) object {
 	t.Helper()
-	if kept := a.kept[path]; kept != nil && !w.fresh {
-		return kept
-	}
-	for _, op := range a.operations {
-		if op.path != collection || op.method != "POST" {
-			continue
+	return a.keep(path, w, func() object {
+		for _, op := range a.operations {
+			if op.path != collection || op.method != http.MethodPost {
+				continue
+			}
+			c := a.call(t, op, wish{fresh: true})
+			c.request.path = path
+			made := a.send(t, a.host, c.request)
+			if made.status != http.StatusCreated {
+				t.Fatalf("no record of %s could be made: %d %s", collection, made.status, made.text)
+			}
+			return made.object()
 		}
-		c := a.call(t, op, wish{fresh: true})
-		c.request.path = path
-		made := a.send(t, a.host, c.request)
-		if made.status != 201 {
-			t.Fatalf("no record of %s could be made: %d %s", collection, made.status, made.text)
-		}
-		if !w.fresh {
-			a.kept[path] = made.object()
-		}
-		return made.object()
-	}
-	t.Fatalf("nothing in the document makes a record of %s: say in prepare how to come by one", collection)
-	return nil
+		t.Fatalf("nothing in the document makes a record of %s: say in prepare how to come by one", collection)
+		return nil
+	})
 }
 
 // sample returns a value that a schema takes; name is that of the property which it is for.
@@ -170,7 +179,7 @@ func (a *api) reference(t *testing.T, to string, w wish) string {
 	return ""
 }
 
-var manyDigits = regexp.MustCompile(`\d{4}$`)
+var manyDigits = regexp.MustCompile(`\d{6}$`)
 
 // unique changes an example so that it is another one of its kind.
 func unique(example string, n int) string {
@@ -182,7 +191,7 @@ func unique(example string, n int) string {
 	case isEmail:
 		return fmt.Sprintf("%s%d@%s", local, n, domain)
 	case manyDigits.MatchString(example):
-		return fmt.Sprintf("%s%04d", example[:len(example)-4], n)
+		return fmt.Sprintf("%s%06d", example[:len(example)-6], n)
 	case isHost && rest != "" && !strings.Contains(example, " "):
 		return fmt.Sprintf("%s%d.%s", first, n, rest)
 	}
