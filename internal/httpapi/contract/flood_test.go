@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	floodRequests = flag.Int("requests", 20_000, "how many requests the flood has")
+	floodRequests = flag.Int("requests", 5_000, "how many requests the flood has")
 	floodSeed     = flag.Uint64("seed", 0, "what the flood grows from; 0 for another one each time")
 )
 

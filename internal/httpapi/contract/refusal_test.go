@@ -13,12 +13,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// refusal is a request that must be refused: with one of the statuses, and if the input is to blame a word
-// on which part of it.
+// refusal is a request that must be refused: with a status, and if the input is to blame with a word on which
+// part of it.
 type refusal struct {
 	why string
 	request
-	statuses []int
+	status   int
 	location string // "" if none needs to be named
 	loose    bool   // the location may be named more closely
 }
@@ -85,58 +85,68 @@ func (a *api) wrong(schema object, value any) []any {
 // badBodies returns the refusals of all that can be wrong with a body by its schema.
 func (a *api) badBodies(t *testing.T, c call) []refusal {
 	t.Helper()
-	var refusals []refusal
-	add := func(why string, at place, loose bool, to any) {
-		bad := changed(c.body, at, to)
-		text, holdsNUL := to.(string)
-		if holdsNUL = holdsNUL && strings.Contains(text, "\x00"); !holdsNUL && a.check(t, c.op.body, normal(t, bad)) == nil {
-			return
-		}
-		r := refusal{why: fmt.Sprintf("%s: %s", at, why), request: c.request, statuses: []int{422}, location: at.String(), loose: loose}
-		body, err := json.Marshal(bad)
-		must(t, err)
-		r.body = string(body)
-		refusals = append(refusals, r)
-	}
-	var walk func(at place, schema pointer, value any, loose bool)
-	walk = func(at place, schema pointer, value any, loose bool) {
-		_, refers := a.raw(schema)["$ref"]
-		schema, s := a.follow(schema)
-		for _, to := range a.wrong(s, value) {
-			if to == nil && refers && len(at) > 0 { // which is the same as leaving it out
-				continue
-			}
-			add(fmt.Sprintf("%.60s", fmt.Sprint(to)), at, true, to)
-		}
-		if forms, ok := s["oneOf"].([]any); ok {
-			for i := range forms {
-				form := schema.to("oneOf", strconv.Itoa(i))
-				if a.check(t, form, normal(t, value)) == nil {
-					walk(at, form, value, true)
-				}
-			}
-			return
-		}
-		switch value := value.(type) {
-		case object:
-			add("unknown property", at.step("no_such_property"), loose, "x")
-			for _, name := range slices.Sorted(maps.Keys(value)) {
-				add("missing", at.step(name), loose, drop)
-				walk(at.step(name), schema.to("properties", name), value[name], loose)
-			}
-		case []any:
-			for i := range value[:1] {
-				walk(at.step(i), schema.to("items"), value[i], loose)
-			}
-		}
-	}
-	walk(nil, c.op.body, c.body, false)
+	b := &breaker{T: t, api: a, call: c}
+	b.walk(nil, c.op.body, c.body, false)
 	for why, text := range map[string]string{"no body": "", "half a body": `{"a":`, "two bodies": "{} {}", "not UTF-8": "{\"a\":\"\xff\"}", "a key twice": `{"a":1,"a":1}`, "no JSON": "a=b"} {
-		r := refusal{why: why, request: c.request, statuses: []int{400}}
+		r := refusal{why: why, request: c.request, status: 400}
 		r.body = text
-		refusals = append(refusals, r)
+		b.refusals = append(b.refusals, r)
 	}
-	return refusals
+	return b.refusals
+}
+
+// breaker goes through the body of a call and makes refusals of it.
+type breaker struct {
+	*testing.T
+	*api
+	call
+	refusals []refusal
+}
+
+// add makes a refusal of another value at a place, if the schema refuses it.
+func (b *breaker) add(why string, at place, loose bool, to any) {
+	b.Helper()
+	bad := changed(b.body, at, to)
+	text, _ := to.(string)
+	if !strings.Contains(text, "\x00") && b.check(b.T, b.op.body, normal(b.T, bad)) == nil {
+		return
+	}
+	encoded, err := json.Marshal(bad)
+	must(b.T, err)
+	r := refusal{why: fmt.Sprintf("%s: %s", at, why), request: b.request, status: 422, location: at.String(), loose: loose}
+	r.body = string(encoded)
+	b.refusals = append(b.refusals, r)
+}
+
+// walk puts what is wrong in the place of a value and of those within it. Below a choice between schemas the
+// one that is to blame may be named more closely, or the choice itself.
+func (b *breaker) walk(at place, schema pointer, value any, loose bool) {
+	b.Helper()
+	_, refers := b.raw(schema)["$ref"]
+	schema, s := b.follow(schema)
+	for _, to := range b.wrong(s, value) {
+		if to != nil || !refers || len(at) == 0 { // null in the place of an object leaves it out
+			b.add(fmt.Sprintf("%.60s", fmt.Sprint(to)), at, true, to)
+		}
+	}
+	if forms, ok := s["oneOf"].([]any); ok {
+		for i := range forms {
+			if form := schema.to("oneOf", strconv.Itoa(i)); b.check(b.T, form, normal(b.T, value)) == nil {
+				b.walk(at, form, value, true)
+			}
+		}
+		return
+	}
+	switch value := value.(type) {
+	case object:
+		b.add("unknown property", at.step("no_such_property"), loose, "x")
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			b.add("missing", at.step(name), loose, drop)
+			b.walk(at.step(name), schema.to("properties", name), value[name], loose)
+		}
+	case []any:
+		b.walk(at.step(0), schema.to("items"), value[0], loose)
+	}
 }
 
 // normal is a value as JSON readers see it.
@@ -155,7 +165,7 @@ func (a *api) badParameters(t *testing.T, c call) []refusal {
 	t.Helper()
 	var refusals []refusal
 	add := func(in, name, value string) {
-		r := refusal{why: fmt.Sprintf("%s.%s=%.60s", in, name, value), request: c.request, statuses: []int{422}, location: in + "." + name}
+		r := refusal{why: fmt.Sprintf("%s.%s=%.60s", in, name, value), request: c.request, status: 422, location: in + "." + name}
 		if in == "query" {
 			r.query = url.QueryEscape(name) + "=" + url.QueryEscape(value)
 		} else {
@@ -180,9 +190,9 @@ func (a *api) badParameters(t *testing.T, c call) []refusal {
 	add("query", "no_such_parameter", "1")
 	if len(c.op.parametersIn("query")) > 0 {
 		name := c.op.parametersIn("query")[0].name
-		twice := refusal{why: "a parameter twice", request: c.request, statuses: []int{422}, location: "query." + name}
+		twice := refusal{why: "a parameter twice", request: c.request, status: 422, location: "query." + name}
 		twice.query = name + "=1&" + name + "=1"
-		broken := refusal{why: "a query that is none", request: c.request, statuses: []int{400}}
+		broken := refusal{why: "a query that is none", request: c.request, status: 400}
 		broken.query = name + "=%zz"
 		refusals = append(refusals, twice, broken)
 	}
@@ -212,7 +222,7 @@ func with(header map[string]string, name, value string) map[string]string {
 func (a *api) badManners(c call) []refusal {
 	var refusals []refusal
 	add := func(why string, status int, change func(*request)) {
-		r := refusal{why: why, request: c.request, statuses: []int{status}}
+		r := refusal{why: why, request: c.request, status: status}
 		change(&r.request)
 		refusals = append(refusals, r)
 	}
