@@ -164,7 +164,7 @@ type line struct {
 	reader  *bufio.Reader
 }
 
-const mostPatience = 10 * time.Second
+const mostPatience = 30 * time.Second
 
 func (l *line) send(r raw) (answer, error) {
 	kept := l.conn != nil
