@@ -170,7 +170,8 @@ check-breaking: ## what would break the clients of earlier documents (BASE=v1.2)
 	done
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (10s) each (PKG=./internal/tenancy)
+fuzz: ## 20,000 odd requests, then every fuzz target for FUZZTIME (10s) each (PKG=./internal/tenancy)
+	@[ '$(PKG)' != ./... ] || go test -count=1 -v -timeout 0 -run '^TestFlood$$' ./internal/httpapi/contract -requests 20000
 	@tested=$$($(TESTED)) && list=$$(go test -list '^Fuzz' $$tested) || { echo "$$list"; exit 1; }; targets=; \
 	printf '%s\n' "$$list" | while read -r word package _; do \
 		case $$word in \

@@ -60,7 +60,7 @@ func (d *SchoolDomainInput) UnmarshalJSON(text []byte) error {
 func (SchoolDomainInput) Schema(r huma.Registry) *huma.Schema {
 	object := r.Schema(reflect.TypeFor[DomainCreateInput](), true, "")
 	shortest, longest := 1, 253
-	text := &huma.Schema{Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest}
+	text := &huma.Schema{Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest, Examples: []any{"greenwood.schools.example.org"}}
 	text.PrecomputeMessages()
 	return &huma.Schema{OneOf: []*huma.Schema{object, text}}
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sync/errgroup"
 )
 
 func TestCreateSchool(t *testing.T) {
@@ -229,36 +227,4 @@ func TestLifeOfASchool(t *testing.T) {
 		t.Error("too much is gone")
 	}
 	p.call(t, "POST", "schools/", object{"name": "Again", "code": "life", "schema_name": "school_of_life"}).want(t, http.StatusCreated)
-}
-
-func TestCreateSchoolAtOnce(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	statuses := make([]int, 40)
-	var all errgroup.Group
-	for i := range statuses {
-		all.Go(func() error {
-			body := object{"name": "Same", "code": "same", "domains": []string{"same.example"}}
-			switch i % 4 { // the others share a domain, or a schema, alone
-			case 1:
-				body = object{"name": "Same", "code": fmt.Sprintf("d%d", i), "domains": []string{"SAME.example."}}
-			case 2:
-				body = object{"name": "Same", "code": fmt.Sprintf("s%d", i), "schema_name": "school_same", "domains": []string{"same.example"}}
-			}
-			r, err := p.try("POST", "schools/", body)
-			statuses[i] = r.status
-			return err
-		})
-	}
-	must(t, all.Wait())
-	slices.Sort(statuses)
-	if statuses[0] != 201 || statuses[1] != 409 || statuses[39] != 409 {
-		t.Errorf("statuses %v", statuses)
-	}
-	after := p.snapshot(t)
-	for _, kind := range []string{"clients ", "domains ", "school_setups ", "schema school_"} {
-		if n := strings.Count("\n"+after, "\n"+kind); n != 1 {
-			t.Errorf("%d of %s", n, kind)
-		}
-	}
 }

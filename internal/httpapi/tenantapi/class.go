@@ -18,8 +18,8 @@ import (
 // ClassInput is what of a class can be written.
 type ClassInput struct {
 	Name       string         `json:"name" minLength:"1" maxLength:"200" example:"Mathematics 7B" doc:"The name."`
-	SubjectID  *uuid.UUID     `json:"subject_id" required:"false" format:"uuid" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d10" doc:"What is taught."`
-	TermID     *uuid.UUID     `json:"term_id" required:"false" format:"uuid" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d11" doc:"When it is taught."`
+	SubjectID  *uuid.UUID     `json:"subject_id" required:"false" format:"uuid" nullable:"true" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d10" doc:"What is taught."`
+	TermID     *uuid.UUID     `json:"term_id" required:"false" format:"uuid" nullable:"true" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d11" doc:"When it is taught."`
 	GradeLevel *string        `json:"grade_level" required:"false" maxLength:"20" example:"7" doc:"The grade that it is for."`
 	Period     *string        `json:"period" required:"false" maxLength:"20" example:"3" doc:"The lesson of the day."`
 	Room       *string        `json:"room" required:"false" maxLength:"40" example:"B12" doc:"Where it is taught."`

@@ -17,7 +17,7 @@ import (
 // Me is who is asking.
 type Me struct {
 	Kind     string     `json:"kind" enum:"user,platform" example:"user" doc:"A user of the school, or somebody of the platform who acts as one of its admins."`
-	ID       *uuid.UUID `json:"id" format:"uuid" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d00" doc:"The user's."`
+	ID       *uuid.UUID `json:"id" format:"uuid" nullable:"true" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d00" doc:"The user's."`
 	Email    *string    `json:"email" example:"ada@example.org" doc:"The user's."`
 	FullName *string    `json:"full_name" example:"Ada Lovelace" doc:"The user's."`
 	Role     string     `json:"role" enum:"admin,staff,teacher,guardian,student" example:"teacher" doc:"As the access token has it."`

@@ -49,6 +49,8 @@ func TestExchanges(t *testing.T) {
 		{"GET", "/docs", "", "", 200, []string{"text/html", "Sample &lt;API&gt;"}, nil},
 		{"GET", "/docs/", "", "", 200, []string{"Content-Security-Policy: default-src 'none'"}, nil},
 		{"GET", "/docs/other", "", "", 404, []string{`"code":"not-found"`}, nil},
+		{"GET", "/openapi.json", `If-Match: "x"`, "", 200, []string{"openapi"}, nil},
+		{"GET", "/openapi.json", "Range: bytes=99999999-", "", 200, []string{"openapi"}, nil},
 		// Parameters
 		{"GET", "/api/students/?limit=7&since=2024-02-29", "", "", 200, []string{`"house":"7"`, `"name":"2024-02-29"`}, nil},
 		{"GET", "/api/students", "", "", 200, []string{`"house":"50"`, `"next_cursor":"a&b>"`, `Link: </api/students/?cursor=a%26b%3E>; rel="next"`}, nil},

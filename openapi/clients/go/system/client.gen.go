@@ -1533,7 +1533,7 @@ type SchoolCreateInput struct {
 	SchemaName nullable.Nullable[string] `json:"schema_name,omitempty"`
 }
 
-// SchoolCreateInputDomains1 defines model for SchoolCreateInput.Domains.1.
+// SchoolCreateInputDomains1 Examples: greenwood.schools.example.org
 type SchoolCreateInputDomains1 = string
 
 // SchoolCreateInput_Domains_Item defines model for SchoolCreateInput.domains.Item.
@@ -1569,7 +1569,7 @@ type SchoolInput struct {
 	Name string `json:"name"`
 }
 
-// SchoolInputDomains1 defines model for SchoolInput.Domains.1.
+// SchoolInputDomains1 Examples: greenwood.schools.example.org
 type SchoolInputDomains1 = string
 
 // SchoolInput_Domains_Item defines model for SchoolInput.domains.Item.
@@ -1602,7 +1602,7 @@ type SchoolPatch struct {
 	Name *string `json:"name,omitempty"`
 }
 
-// SchoolPatchDomains1 defines model for SchoolPatch.Domains.1.
+// SchoolPatchDomains1 Examples: greenwood.schools.example.org
 type SchoolPatchDomains1 = string
 
 // SchoolPatch_Domains_Item defines model for SchoolPatch.domains.Item.

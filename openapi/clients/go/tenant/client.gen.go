@@ -832,7 +832,7 @@ type Class struct {
 	// SubjectId What is taught.
 	//
 	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d10
-	SubjectId openapi_types.UUID `json:"subject_id"`
+	SubjectId nullable.Nullable[openapi_types.UUID] `json:"subject_id"`
 
 	// Teachers Who teaches it: the first leads. A new list replaces the old one.
 	Teachers []ClassTeacher `json:"teachers"`
@@ -840,7 +840,7 @@ type Class struct {
 	// TermId When it is taught.
 	//
 	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d11
-	TermId openapi_types.UUID `json:"term_id"`
+	TermId nullable.Nullable[openapi_types.UUID] `json:"term_id"`
 
 	// UpdatedAt When it was last changed.
 	//
@@ -1210,7 +1210,7 @@ type Me struct {
 	// Id The user's.
 	//
 	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d00
-	Id openapi_types.UUID `json:"id"`
+	Id nullable.Nullable[openapi_types.UUID] `json:"id"`
 
 	// Kind A user of the school, or somebody of the platform who acts as one of its admins.
 	//

@@ -104,7 +104,7 @@ export type Class = {
     /**
      * What is taught.
      */
-    subject_id: string;
+    subject_id: string | null;
     /**
      * Who teaches it: the first leads. A new list replaces the old one.
      */
@@ -112,7 +112,7 @@ export type Class = {
     /**
      * When it is taught.
      */
-    term_id: string;
+    term_id: string | null;
     /**
      * When it was last changed.
      */
@@ -425,7 +425,7 @@ export type Me = {
     /**
      * The user's.
      */
-    id: string;
+    id: string | null;
     /**
      * A user of the school, or somebody of the platform who acts as one of its admins.
      */
