@@ -123,8 +123,11 @@ func unreachable(err error) bool {
 	return !errors.Is(err, errPooled)
 }
 
-// restart forgets everything.
+// restart forgets everything; where it is trusted anew, also where the other databases are.
 func (r *Registry) restart(t trust) {
+	if t == trusted {
+		r.pools.ForgetOthers()
+	}
 	r.memory.changed(func() {
 		r.hosts.clear()
 		r.contacts.clear()
