@@ -51,6 +51,22 @@ func TestWrongSettings(t *testing.T) {
 	}
 }
 
+// A database URL is refused as a setting before anything connects, and never told.
+func TestWrongDatabaseURL(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"postgres://u:hunter2@h:54x/d", "postgres://u:hunter2@h/d?sslmode=bogus", "postgres://u:hunter2@h/a%zz", "postgres://u:hunter2%@h/d", "postgres://u:hunter2 x@h/d\t",
+		"postgres://u:hunter2@h/d?pool_max_conns=4", "postgres://u:hunter2@h/d?connect_timeout=hunter2",
+	} {
+		cmd := program(t, t.TempDir(), "serve")
+		cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL="+url, "HOMEROOM_DIRECT_DATABASE_URL="+url, "HOMEROOM_LISTEN=here")
+		ended := finish(t, cmd).expect(t, exitUsage, `HOMEROOM_DATABASE_URL is "***", but takes`, `HOMEROOM_DIRECT_DATABASE_URL is "***", but takes`, `HOMEROOM_LISTEN is "here"`)
+		if strings.Contains(ended.stdout+ended.stderr, "hunter") {
+			t.Errorf("a secret is told: %s", ended.stderr)
+		}
+	}
+}
+
 func TestSecretFromAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "url")

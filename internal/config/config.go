@@ -3,17 +3,14 @@
 package config
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -103,9 +100,6 @@ func (c *checker) refuse(name, held, takes string) {
 	c.errors = append(c.errors, fmt.Sprintf("%s%s takes %s", name, held, takes))
 }
 
-// masked stands for a secret in an error.
-const masked = "***"
-
 // Check turns the settings into their checked form; a nil part is passed over. normaliseHost is
 // how hosts are brought to one form. The error is Errors, with every mistake.
 func Check(database *Database, platform *Platform, service *Service, normaliseHost func(string) (string, error)) (Checked, error) {
@@ -137,14 +131,6 @@ func (c *checker) database(d Database, out *Checked) {
 		c.refuse("HOMEROOM_MAX_CONNS", d.MaxConns, "a number from 4 to 10000")
 	}
 	out.MaxConns = int32(n)
-}
-
-func (c *checker) databaseURL(name, value, path string) string {
-	u := c.secret(name, value, path)
-	if u != "" && !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
-		c.refuse(name, masked, "a URL such as postgres://user:password@host:5432/homeroom")
-	}
-	return u
 }
 
 func (c *checker) platform(p Platform, out *Checked) {
@@ -197,29 +183,6 @@ func (c *checker) service(s Service, out *Checked) {
 			c.refuse("HOMEROOM_SCHOOL_MAX_CONCURRENCY", most, "a number from 1 to 10000")
 		}
 	}
-}
-
-// SigningKeys reads the signing keys that are given themselves or in a file. The error is Errors.
-func SigningKeys(value, path string) ([][]byte, error) {
-	var c checker
-	keys := c.signingKeys(value, path)
-	if len(c.errors) > 0 {
-		return nil, c.errors
-	}
-	return keys, nil
-}
-
-func (c *checker) signingKeys(value, path string) (keys [][]byte) {
-	text := c.secret("HOMEROOM_SIGNING_KEY", value, path)
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		key, err := base64.StdEncoding.DecodeString(word)
-		if err != nil || len(key) != 32 {
-			c.refuse("HOMEROOM_SIGNING_KEY", masked, "32 random bytes in base64, as openssl rand -base64 32 prints them; several with commas or line breaks between them")
-			return nil
-		}
-		keys = append(keys, key)
-	}
-	return keys
 }
 
 // provider checks the identity provider, whose keys must not come over a line that anybody can change.
@@ -292,21 +255,4 @@ func (c *checker) limit(name, text string) int {
 		c.refuse(name, text, "requests a second, from 1 to 1000000, or 0 for any number")
 	}
 	return n
-}
-
-// secret is a value that may be given itself or in a file.
-func (c *checker) secret(name, value, path string) string {
-	if path == "" {
-		return value
-	}
-	if value != "" {
-		c.refuse(name, masked, "no value beside "+name+"_FILE: give one of the two")
-		return ""
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		c.refuse(name+"_FILE", path, "the path of a file that can be read")
-		return ""
-	}
-	return strings.TrimSpace(string(content))
 }
