@@ -26,6 +26,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"school", "show"}, 2, "code"},
 		{[]string{"openapi", "--api", "both"}, 2, "system"},
 		{[]string{"serve"}, 2, "HOMEROOM_DATABASE_URL takes"},
+		{[]string{"migrate", "apply", "--only", "public", "--school", "elm"}, 2, "--only public takes no --school"},
+		{[]string{"migrate", "status", "--only", "public", "--school", "elm"}, 2, "--only public takes no --school"},
+		{[]string{"migrate", "apply", "--canary=-1"}, 2, "--canary takes a number from 0 on"},
+		{[]string{"migrate", "apply", "--help"}, 0, "0, no canary"},
 		{[]string{"key", "revoke", "nonsense"}, 2, "homeroom key list"},
 		{[]string{"school", "import", "/no/such/folder"}, 2, "/no/such/folder"},
 	} {

@@ -34,6 +34,14 @@ type selection struct {
 	Output string   `short:"o" enum:"table,json" default:"table" help:"table or json." placeholder:"FORMAT"`
 }
 
+// check refuses schools of the public schema alone, which would be none.
+func (s selection) check() error {
+	if s.Only == "public" && len(s.School) > 0 {
+		return usage("--only public takes no --school")
+	}
+	return nil
+}
+
 // onFleet runs do with a connection of its own, past any pooler, to the database that the settings name.
 func onFleet(c *console, database *config.Database, do func(*pgx.Conn, directories) error) error {
 	checked, err := config.Check(database, nil, nil, tenancy.NormaliseHost)
