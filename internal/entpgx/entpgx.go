@@ -28,9 +28,6 @@ type Scope struct {
 type Options struct {
 	// Translate sees every error of the database before ent does; nil leaves them as they are.
 	Translate func(error) error
-	// Unnamed, also without a pooler that can be seen (Pooled), parses each statement anew, unnamed, as a pooler in transaction mode needs it: the
-	// next transaction may meet another server process, which knows none of our statements.
-	Unnamed bool
 	// MaxScopes retires a connection once it has served that many scopes: PostgreSQL keeps what a
 	// backend learned of each schema until the backend ends. Zero never retires one.
 	MaxScopes int

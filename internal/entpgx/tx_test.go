@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
@@ -155,11 +156,11 @@ func TestSavepoints(t *testing.T) {
 // to the search_path in between.
 func TestScopeWithin(t *testing.T) {
 	t.Parallel()
-	for name, unnamed := range map[string]bool{"named": false, "unnamed": true} {
+	for name, way := range map[string]func(*pgxpool.Config){"named": asUsual, "unnamed": asPooled} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			db, _ := open(t, database(t, "a", "b"), entpgx.Options{Unnamed: unnamed})
+			db, _ := open(t, database(t, "a", "b"), entpgx.Options{}, way)
 			add(client(db.Driver(scope("a"))), "A").ExecX(ctx)
 			add(client(db.Driver(scope("b"))), "B").ExecX(ctx)
 			tx, err := db.Begin(ctx, nil)
