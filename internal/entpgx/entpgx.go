@@ -21,7 +21,7 @@ import (
 // Scope is what statements run under.
 type Scope struct {
 	SearchPath string // as PostgreSQL reads it, identifiers quoted
-	Role       string // "" leaves the login's own
+	Role       string // "" for the login's own
 }
 
 // Options are how a DB works.

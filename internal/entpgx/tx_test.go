@@ -2,9 +2,11 @@ package entpgx_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +152,31 @@ func TestSavepoints(t *testing.T) {
 			t.Errorf("kept: %v", got)
 		}
 	})
+}
+
+// TestRoleWithin holds that each statement of a transaction runs as its scope's role, or as the login.
+func TestRoleWithin(t *testing.T) {
+	t.Parallel()
+	url, ctx := database(t), t.Context()
+	role := "hr_" + strings.ToLower(rand.Text())
+	script(t, url, "CREATE ROLE "+role)
+	t.Cleanup(func() { script(t, url, "DROP ROLE "+role) })
+	for name, way := range map[string]func(*pgxpool.Config){"named": asUsual, "unnamed": asPooled} {
+		db, _ := open(t, url, entpgx.Options{}, way)
+		tx, err := db.Begin(ctx, nil)
+		must(t, err)
+		in := tx.In(entpgx.Scope{SearchPath: "a", Role: role})
+		for i, on := range []dialect.Driver{tx.In(scope("a")), in, tx.In(scope("a")), tx.In(scope("b")), in, tx.In(scope("a"))} {
+			want := "true"
+			if on == in {
+				want = "false"
+			}
+			if got := value(on, "SELECT (current_user = session_user)::text"); got != want {
+				t.Errorf("%s: statement %d runs as the login: %s", name, i, got)
+			}
+		}
+		must(t, tx.Commit())
+	}
 }
 
 // TestScopeWithin holds that a transaction is in the scope of each of its statements, whatever was done

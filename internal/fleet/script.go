@@ -139,7 +139,7 @@ func (d *Directory) leadsTo(version string) (digests []string) {
 }
 
 // CreateScript returns the SQL that makes a schema with all its tables and revisions, from the last
-// checkpoint on. It is meant for a transaction of the caller's, which settings of the files do not outlive;
+// checkpoint on. It is meant for a transaction of the caller's, which no SET of a file outlives;
 // the search_path is put back to what it was before.
 func (d *Directory) CreateScript(schema string) string {
 	parts := []line{
