@@ -265,10 +265,11 @@ func TestUnheardRegistration(t *testing.T) {
 	north, south := testkit.EmptyDatabase(t), testkit.EmptyDatabase(t)
 	register(t, r.Registry, "north", north, true)
 	must(t, students(t, r.Registry, "north"))
-	// Both in one transaction: the message goes to nobody.
-	run(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'homeroom listener';"+
-		"UPDATE public.databases SET url = '"+south+"'")
+	r.pool.gone.Store(true)
+	run(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'homeroom listener'")
 	eventually(t, "it does not trust", func() bool { return !r.Trusts() })
+	run(t, conn, "UPDATE public.databases SET url = '"+south+"'")
+	r.pool.gone.Store(false)
 	eventually(t, "it trusts again", r.Trusts)
 	must(t, r.OnConn(t.Context(), "north", func(conn *pgx.Conn) error {
 		var name string
