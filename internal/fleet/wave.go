@@ -272,7 +272,10 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 		r.gone(o, rec)
 		return
 	case err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || unreachable(err)):
-		return // told to stop: it is left to do
+		if o.Attempts = 0; o.From != o.To { // told to stop: it is left to do, but what is done of it is recorded
+			rec.outcomes <- recorded{o, true}
+		}
+		return
 	case err != nil:
 		o.Failure = explain(err)
 		if unreachable(err) {
