@@ -18,7 +18,7 @@ import (
 
 type migrateApply struct {
 	selection
-	Canary      string `help:"Migrate so many schools, or these, first; go on only if all of them succeed." placeholder:"N|CODE,..."`
+	Canary      string `help:"Migrate so many schools, or these, first; go on only if all of them succeed (default: 0, no canary)." placeholder:"N|CODE,..."`
 	Parallel    int    `default:"4" help:"Schools of one database to migrate at once; the databases go side by side." placeholder:"P"`
 	MaxFailures int    `help:"Begin no further school once so many have failed (default: no limit)." placeholder:"N"`
 	DryRun      bool   `help:"Print the SQL that would be sent, and touch nothing."`
@@ -27,6 +27,12 @@ type migrateApply struct {
 func (m migrateApply) Run(c *console, database *config.Database) error {
 	if m.Parallel < 1 || m.MaxFailures < 0 {
 		return usage("--parallel takes a number from 1 on, --max-failures one from 0 on")
+	}
+	if n, err := strconv.Atoi(m.Canary); err == nil && n < 0 {
+		return usage("--canary takes a number from 0 on, or the codes of schools")
+	}
+	if err := m.check(); err != nil {
+		return err
 	}
 	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
 		if m.DryRun {

@@ -72,7 +72,7 @@ func TestApplyWantsThePublicSchema(t *testing.T) {
 	homeroom(t, url, "migrate", "apply").expect(t, 1, "No school was touched", "42P07")
 }
 
-// The first interrupt lets the schools at work be finished and begins no other.
+// The first interrupt lets the files at work be finished and begins no other.
 func TestApplyInterrupted(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t)

@@ -27,6 +27,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"school", "show"}, 2, "code"},
 		{[]string{"openapi", "--api", "both"}, 2, "system"},
 		{[]string{"serve"}, 2, "HOMEROOM_DATABASE_URL takes"},
+		{[]string{"migrate", "apply", "--only", "public", "--school", "elm"}, 2, "--only public takes no --school"},
+		{[]string{"migrate", "status", "--only", "public", "--school", "elm"}, 2, "--only public takes no --school"},
+		{[]string{"migrate", "apply", "--canary=-1"}, 2, "--canary takes a number from 0 on"},
+		{[]string{"migrate", "apply", "--help"}, 0, "0, no canary"},
 		{[]string{"key", "revoke", "nonsense"}, 2, "homeroom key list"},
 		{[]string{"school", "import", "/no/such/folder"}, 2, "/no/such/folder"},
 	} {
@@ -49,6 +53,22 @@ func TestWrongSettings(t *testing.T) {
 		"HOMEROOM_OIDC_AUDIENCE", `HOMEROOM_OIDC_ISSUER is "http://id.example.org", but takes a URL that begins with https://`)
 	if strings.Contains(ended.stderr, "hunter") {
 		t.Errorf("a secret is told: %s", ended.stderr)
+	}
+}
+
+// A database URL is refused as a setting before anything connects, and never told.
+func TestWrongDatabaseURL(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"postgres://u:hunter2@h:54x/d", "postgres://u:hunter2@h/d?sslmode=bogus", "postgres://u:hunter2@h/a%zz", "postgres://u:hunter2%@h/d", "postgres://u:hunter2 x@h/d\t",
+		"postgres://u:hunter2@h/d?pool_max_conns=4", "postgres://u:hunter2@h/d?connect_timeout=hunter2",
+	} {
+		cmd := program(t, t.TempDir(), "serve")
+		cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL="+url, "HOMEROOM_DIRECT_DATABASE_URL="+url, "HOMEROOM_LISTEN=here")
+		ended := finish(t, cmd).expect(t, exitUsage, `HOMEROOM_DATABASE_URL is "***", but takes`, `HOMEROOM_DIRECT_DATABASE_URL is "***", but takes`, `HOMEROOM_LISTEN is "here"`)
+		if strings.Contains(ended.stdout+ended.stderr, "hunter") {
+			t.Errorf("a secret is told: %s", ended.stderr)
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ func TestSecondServer(t *testing.T) {
 	homeroom(t, url, "migrate", "status").expect(t, 0, "current")
 	homeroom(t, url, "migrate", "status", "--verify").expect(t, 1, "2 of 4 schools could not be looked at", "current", "unknown")
 	homeroom(t, url, "database", "check").expect(t, 1, "primary", "north", "1 check failed")
+	homeroom(t, url, "doctor").expect(t, 1, "database north", "reachable: ", "2 of 14 checks failed") // and drift can't look there
 	homeroom(t, url, "database", "remove", "north").expect(t, 1, "2 schools live")
 	if code := s.stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("it ended with %d", code)
@@ -106,6 +107,7 @@ func TestDatabaseCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(ended.stdout), &checks); err != nil || !slices.ContainsFunc(checks, func(c platform.Check) bool { return c.Database == "here" && c.Check == "latency" && c.OK }) {
 		t.Error(err, ended.stdout)
 	}
+	homeroom(t, url, "doctor").expect(t, 0, "database here", "can be used")
 	homeroom(t, url, "database", "check", "west").expect(t, 1, "no such database")
 	homeroom(t, url, "database", "remove", "here").expect(t, 0, "no more")
 	homeroom(t, url, "database", "list").expect(t, 0, "CAPACITY")

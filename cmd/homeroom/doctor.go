@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +30,7 @@ type finding struct {
 }
 
 // Run checks what the service needs, a line each.
-func (d doctorCommand) Run(c *console, database *config.Database) error {
+func (d doctorCommand) Run(c *console, database *config.Database) (err error) {
 	checked, err := config.Check(database, &d.Platform, nil, tenancy.NormaliseHost)
 	if err != nil {
 		return err
@@ -42,12 +44,18 @@ func (d doctorCommand) Run(c *console, database *config.Database) error {
 	if err != nil {
 		return err
 	}
+	p, err := newPlace(s, checked, dirs, false, checked.MaxConns)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
 	start := time.Now()
 	err = withConn(c.ctx, s.url, func(conn *pgx.Conn) error {
 		findings = append(findings, finding{"connection", true, fmt.Sprintf("answered after %d ms", time.Since(start).Milliseconds())})
 		for _, check := range checks {
 			findings = append(findings, check.run(c.ctx, conn, checked, dirs))
 		}
+		findings = append(findings, p.checkRegistered(c)...)
 		return nil
 	})
 	if err != nil {
@@ -65,7 +73,7 @@ func (d doctorCommand) Run(c *console, database *config.Database) error {
 	if sick > 0 {
 		err = errors.Join(err, fmt.Errorf("%d of %d checks failed", sick, len(findings)))
 	}
-	return errors.Join(err, s.Close())
+	return err
 }
 
 // check looks at one thing; an error of its query is a failure.
@@ -163,7 +171,29 @@ func checkClock(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directo
 	return fmt.Sprintf("the server's differs by %d ms", off.Milliseconds()), off < 5*time.Second, err
 }
 
-func checkDisk(ctx context.Context, conn *pgx.Conn, _ config.Checked, _ directories) (says string, ok bool, err error) {
-	err = conn.QueryRow(ctx, "SELECT pg_size_pretty(pg_database_size(current_database()))").Scan(&says)
-	return "the database takes " + says, true, err
+// checkRegistered tries every registered database, as "database check" does.
+func (p *place) checkRegistered(c *console) (findings []finding) {
+	rows, err := p.databases(c)
+	if postgres.IsUndefined(err) { // the public schema is behind, which is said already
+		return nil
+	}
+	if err != nil {
+		return []finding{{"databases", false, err.Error()}}
+	}
+	for _, row := range rows {
+		name := "database " + row.Name
+		checks, err := p.platform.CheckDatabase(c.ctx, row.Name)
+		if err != nil {
+			findings = append(findings, finding{name, false, err.Error()})
+			continue
+		}
+		var wrong []string
+		for _, check := range checks {
+			if !check.OK {
+				wrong = append(wrong, check.Check+": "+check.Message)
+			}
+		}
+		findings = append(findings, finding{name, len(wrong) == 0, cmp.Or(strings.Join(wrong, "; "), "can be used")})
+	}
+	return findings
 }

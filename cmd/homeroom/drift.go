@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -156,8 +154,11 @@ func line(definition string) string {
 func (m migrateDrift) fix(c *console, conn *pgx.Conn, targets []target, drift fleet.Drift) error {
 	if !m.Yes {
 		_, _ = fmt.Fprintf(c.stderr, "Type the school's code to run this: ")
-		typed, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-		if strings.TrimSpace(typed) != drift.School {
+		code, err := typed(c)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(code) != drift.School {
 			return errors.New("that is not its code: nothing was changed")
 		}
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"ariga.io/atlas/sql/migrate"
 	"entgo.io/ent/dialect/sql/schema"
@@ -32,6 +34,14 @@ type selection struct {
 	Only   string   `enum:"public,tenant,all" default:"all" help:"public or tenant alone." placeholder:"KIND"`
 	School []string `help:"Only these schools." placeholder:"CODE"`
 	Output string   `short:"o" enum:"table,json" default:"table" help:"table or json." placeholder:"FORMAT"`
+}
+
+// check refuses schools of the public schema alone, which would be none.
+func (s selection) check() error {
+	if s.Only == "public" && len(s.School) > 0 {
+		return usage("--only public takes no --school")
+	}
+	return nil
 }
 
 // onFleet runs do with a connection of its own, past any pooler, to the database that the settings name.
@@ -87,19 +97,16 @@ func (m migrateDiff) Run(c *console, database *config.Database) (err error) {
 }
 
 func (m migrateDiff) diff(ctx context.Context, s *embedded.Server, graph string, tables []*schema.Table) (written []string, err error) {
-	scratch := "homeroom_scratch_" + graph
-	drop := "DROP DATABASE IF EXISTS " + scratch + " WITH (FORCE)"
-	err = withConn(ctx, s.URL("postgres"), func(conn *pgx.Conn) error {
-		for _, statement := range []string{drop, "CREATE DATABASE " + scratch} {
-			if _, err := conn.Exec(ctx, statement); err != nil {
-				return err
-			}
-		}
-		written, err = fleet.Diff(ctx, s.URL(scratch)+"&search_path=public", m.Dir+"/"+graph, m.Name, graph == "tenant", tables)
-		if err != nil {
+	scratch := "homeroom_scratch_" + strings.ToLower(rand.Text())
+	err = withConn(ctx, s.URL("postgres"), func(conn *pgx.Conn) (err error) {
+		if _, err := conn.Exec(ctx, "CREATE DATABASE "+scratch); err != nil {
 			return err
 		}
-		_, err = conn.Exec(ctx, drop)
+		defer func() {
+			_, dropped := conn.Exec(context.WithoutCancel(ctx), "DROP DATABASE "+scratch+" WITH (FORCE)")
+			err = errors.Join(err, dropped)
+		}()
+		written, err = fleet.Diff(ctx, s.URL(scratch)+"&search_path=public", m.Dir+"/"+graph, m.Name, graph == "tenant", tables)
 		return err
 	})
 	return written, err

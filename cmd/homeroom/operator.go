@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -62,11 +60,8 @@ func (o operatorCreate) password(c *console) (string, error) {
 		return strings.TrimRight(string(text), "\r\n"), err
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
-		}
-		return strings.TrimRight(line, "\r\n"), nil
+		line, err := typed(c)
+		return strings.TrimRight(line, "\r\n"), err
 	}
 	first, err := hidden(c, "Password: ")
 	if err != nil {
@@ -80,14 +75,6 @@ func (o operatorCreate) password(c *console) (string, error) {
 		return "", errors.New("the two passwords differ")
 	}
 	return first, nil
-}
-
-// hidden asks on the terminal for what must not be seen.
-func hidden(c *console, prompt string) (string, error) {
-	_, _ = fmt.Fprint(c.stderr, prompt)
-	text, err := term.ReadPassword(int(os.Stdin.Fd()))
-	_, _ = fmt.Fprintln(c.stderr)
-	return string(text), err
 }
 
 type operatorList struct {

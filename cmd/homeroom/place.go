@@ -186,6 +186,11 @@ func open(ctx context.Context, database config.Database, hosts config.Platform, 
 	if service != nil {
 		conns -= jobs.Conns
 	}
+	return newPlace(s, checked, dirs, roles, conns)
+}
+
+// newPlace is the place at a server, whatever state its public schema is in.
+func newPlace(s *server, checked config.Checked, dirs directories, roles bool, conns int32) (*place, error) {
 	pools, err := postgres.NewPools(s.url, conns)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

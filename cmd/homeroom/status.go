@@ -43,6 +43,9 @@ const (
 
 // Run reads what public.clients says of the schools; the public schema speaks for itself.
 func (m migrateStatus) Run(c *console, database *config.Database) error {
+	if err := m.check(); err != nil {
+		return err
+	}
 	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
 		if m.Verify { // which writes to public.clients
 			if err := checkPublic(c.ctx, conn, dirs.public, false); err != nil {
@@ -117,37 +120,43 @@ func describe(s fleet.State) string {
 }
 
 // verify looks at the schools' own revisions, has what is recorded of them corrected, and says what
-// was. Its error is that some could not be looked at.
+// was. Its error is that some could not be looked at, or corrected.
 func verify(c *console, primary *pgx.Conn, targets []target) (rows []standing, err error) {
 	blind := 0
+	var uncorrected error
 	err = onEachPlace(c.ctx, primary, targets, func(conn *pgx.Conn, group []target, err error) error {
 		var found []fleet.Finding
 		if err == nil {
-			found, err = group[0].dir.Verify(c.ctx, conn, primary, schools(group))
+			found, err = group[0].dir.Verify(c.ctx, conn, schools(group))
 		}
-		for i, t := range group {
-			if err != nil {
+		if err != nil {
+			for _, t := range group {
 				row := recorded(t)
 				row.State, row.Error = unknown, err.Error()
 				rows = append(rows, row)
-				blind++
-				continue
 			}
-			f := found[i]
+			blind += len(group)
+			return c.ctx.Err()
+		}
+		done := "corrected"
+		if err := fleet.Correct(c.ctx, primary, found); err != nil {
+			done, uncorrected = "not corrected", fmt.Errorf("public.clients could not be corrected: %w", err)
+		}
+		for _, f := range found {
 			if f.State.Missing {
 				blind++
 			}
 			if f.Wrong() {
-				_, _ = fmt.Fprintf(c.stderr, "%s: corrected: public.clients said %s, its own revisions say %s\n", t.School, said(f.Was), said(f.Recorded))
+				_, _ = fmt.Fprintf(c.stderr, "%s: %s: public.clients said %s, its own revisions say %s\n", f.School, done, said(f.Was), said(f.Recorded))
 			}
-			rows = append(rows, looked(target{f.Target, t.dir}, f.State))
+			rows = append(rows, looked(target{f.Target, group[0].dir}, f.State))
 		}
 		return c.ctx.Err()
 	})
 	if err == nil && blind > 0 {
 		err = fmt.Errorf("%d of %d schools could not be looked at", blind, len(targets))
 	}
-	return rows, err
+	return rows, errors.Join(err, uncorrected)
 }
 
 func schools(group []target) []fleet.Target {

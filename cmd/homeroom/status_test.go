@@ -75,6 +75,12 @@ func TestMigrateStatus(t *testing.T) {
 	if again := homeroom(t, url, "migrate", "status", "--verify").expect(t, 1); strings.Contains(again.stderr, "corrected") {
 		t.Errorf("corrected again: %s", again.stderr)
 	}
+	// A row that can't be written is no school that can't be looked at.
+	testkit.On(t, url, `UPDATE clients SET schema_version = '1' WHERE code = 'elm';
+		CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'read only' USING ERRCODE = '25006'; END $$;
+		CREATE TRIGGER no BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION no()`)
+	homeroom(t, url, "migrate", "status", "--verify").expect(t, 1, "elm: not corrected", "1 of 5 schools could not be looked at", "public.clients could not be corrected")
+	testkit.On(t, url, "DROP TRIGGER no ON clients")
 	for code, want := range map[string]string{"ash": "edited", "elm": "current", "yew": "missing"} {
 		if got := statusOf(t, url, 1, "--verify")[code]; got.State != want {
 			t.Errorf("%+v, want %s", got, want)

@@ -333,7 +333,7 @@ func (r *rollout) look(ctx context.Context) error {
 		return err
 	}
 	if err := r.alone(ctx, verify, func(targets []fleet.Target) error {
-		_, err := directory.Verify(ctx, r.db.conn, r.db.conn, targets)
+		_, err := directory.Verify(ctx, r.db.conn, targets)
 		return err
 	}); err != nil {
 		return err

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -88,9 +86,6 @@ func (c *checker) refuse(name, held, takes string) {
 	c.errors = append(c.errors, fmt.Sprintf("%s%s takes %s", name, held, takes))
 }
 
-// masked stands for a secret in an error.
-const masked = "***"
-
 // Check turns the settings into their checked form; a nil part is passed over. normaliseHost is
 // how hosts are brought to one form. The error is Errors, with every mistake.
 func Check(database *Database, platform *Platform, service *Service, normaliseHost func(string) (string, error)) (Checked, error) {
@@ -161,29 +156,6 @@ func (c *checker) service(s Service, out *Checked) {
 			c.refuse("HOMEROOM_SCHOOL_MAX_CONCURRENCY", most, "a number from 1 to 10000")
 		}
 	}
-}
-
-// SigningKeys reads the signing keys that are given themselves or in a file. The error is Errors.
-func SigningKeys(value, path string) ([][]byte, error) {
-	var c checker
-	keys := c.signingKeys(value, path)
-	if len(c.errors) > 0 {
-		return nil, c.errors
-	}
-	return keys, nil
-}
-
-func (c *checker) signingKeys(value, path string) (keys [][]byte) {
-	text := c.secret("HOMEROOM_SIGNING_KEY", value, path)
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		key, err := base64.StdEncoding.DecodeString(word)
-		if err != nil || len(key) != 32 {
-			c.refuse("HOMEROOM_SIGNING_KEY", masked, "32 random bytes in base64, as openssl rand -base64 32 prints them; several with commas or line breaks between them")
-			return nil
-		}
-		keys = append(keys, key)
-	}
-	return keys
 }
 
 // provider checks the identity provider, whose keys must not come over a line that anybody can change.

@@ -3,7 +3,6 @@ package config
 import (
 	"os"
 	"strconv"
-	"strings"
 )
 
 // Database says which PostgreSQL a command works on: the one at the URL, else a private one in the
@@ -35,29 +34,4 @@ func (c *checker) database(d Database, out *Checked) {
 		c.refuse("HOMEROOM_MAX_CONNS", d.MaxConns, "a number from 4 to 10000")
 	}
 	out.MaxConns = int32(n)
-}
-
-func (c *checker) databaseURL(name, value, path string) string {
-	u := c.secret(name, value, path)
-	if u != "" && !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
-		c.refuse(name, masked, "a URL such as postgres://user:password@host:5432/homeroom")
-	}
-	return u
-}
-
-// secret is a value that may be given itself or in a file.
-func (c *checker) secret(name, value, path string) string {
-	if path == "" {
-		return value
-	}
-	if value != "" {
-		c.refuse(name, masked, "no value beside "+name+"_FILE: give one of the two")
-		return ""
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		c.refuse(name+"_FILE", path, "the path of a file that can be read")
-		return ""
-	}
-	return strings.TrimSpace(string(content))
 }

@@ -21,7 +21,7 @@ import (
 // Scope is what statements run under.
 type Scope struct {
 	SearchPath string // as PostgreSQL reads it, identifiers quoted
-	Role       string // "" leaves the login's own
+	Role       string // "" for the login's own
 }
 
 // Options are how a DB works.
@@ -31,9 +31,6 @@ type Options struct {
 	// Unanswered, if any, is told the context of a transaction whose Commit was sent and whose answer was lost:
 	// whether it was committed is unknown.
 	Unanswered func(context.Context)
-	// Unnamed, also without a pooler that can be seen (Pooled), parses each statement anew, unnamed, as a pooler in transaction mode needs it: the
-	// next transaction may meet another server process, which knows none of our statements.
-	Unnamed bool
 	// MaxScopes retires a connection once it has served that many scopes: PostgreSQL keeps what a
 	// backend learned of each schema until the backend ends. Zero never retires one.
 	MaxScopes int

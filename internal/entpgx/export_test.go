@@ -1,5 +1,7 @@
 package entpgx
 
+import "github.com/jackc/pgx/v5"
+
 // Ways to break a DB, which the hammer must notice.
 const (
 	// LeftOut sets no scope.
@@ -13,3 +15,10 @@ const (
 
 // Break makes db set its scopes in another way.
 func Break(db *DB, how string) { db.path = how }
+
+// Unname makes a new connection one whose statements bear no names.
+func Unname(conn *pgx.Conn) {
+	s := newSession(pathSQL)
+	s.unnamed = true
+	conn.PgConn().CustomData()[sessionName] = s
+}

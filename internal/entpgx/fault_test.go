@@ -13,6 +13,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/homeroom-sms/homeroom/internal/entpgx"
 )
@@ -106,9 +107,9 @@ func TestRevisions(t *testing.T) {
 		script(t, url, fmt.Sprintf("CREATE SCHEMA %[1]s; CREATE TABLE %[1]s.t (v %[2]s); INSERT INTO %[1]s.t VALUES ('%[3]s')", s.name, s.kind, s.first))
 	}
 	script(t, url, "ALTER TABLE d.t ADD w int DEFAULT 7")
-	for _, unnamed := range []bool{false, true} {
+	for _, way := range []func(*pgxpool.Config){asUsual, asPooled} {
 		for from := range types {
-			db, _ := open(t, url, entpgx.Options{Unnamed: unnamed}, one)
+			db, _ := open(t, url, entpgx.Options{}, one, way)
 			for i := range 2 * len(types) {
 				s := types[(from+i)%len(types)]
 				drv := db.Driver(scope(s.name))

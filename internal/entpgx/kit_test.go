@@ -67,6 +67,17 @@ func (p plain) Acquire(ctx context.Context, _ string) (*pgxpool.Conn, error) {
 }
 func (plain) Release(conn *pgxpool.Conn) { conn.Release() }
 
+// asPooled has connections whose statements bear no names, as behind a pooler.
+func asPooled(config *pgxpool.Config) {
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		entpgx.Unname(conn)
+		return nil
+	}
+}
+
+// asUsual has connections as they are.
+func asUsual(*pgxpool.Config) {}
+
 func one(config *pgxpool.Config) { config.MaxConns = 1 }
 
 func scope(name string) entpgx.Scope {
@@ -85,7 +96,7 @@ func each(t *testing.T, test func(on)) {
 	t.Helper()
 	url := database(t, schema)
 	named, _ := open(t, url, entpgx.Options{})
-	unnamed, _ := open(t, url, entpgx.Options{Unnamed: true})
+	unnamed, _ := open(t, url, entpgx.Options{}, asPooled)
 	for _, way := range []struct {
 		name string
 		drv  dialect.Driver

@@ -9,7 +9,7 @@ import (
 )
 
 // Pooled reports whether a pooler stands between conn and the server, in which case the next
-// transaction may meet another server process and Options.Unnamed is needed. A pooler hands out a
+// transaction may meet another server process, which knows none of our statements. A pooler hands out a
 // cancel key of its own making, whose process is not the one that answers.
 func Pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	answer, err := conn.PgConn().Exec(ctx, "SELECT pg_backend_pid()").ReadAll()

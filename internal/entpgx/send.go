@@ -18,6 +18,7 @@ type call struct {
 	scope   Scope
 	begin   string // the statement that begins a transaction first; "" for none
 	enter   bool   // the scope must be set first
+	roled   bool   // the transaction was in a scope with a role before
 	anew    bool   // nothing that is prepared is good enough
 	sql     string
 	args    []any
@@ -137,10 +138,14 @@ func (c *call) send(ctx context.Context) (*rows, error) {
 }
 
 func (c *call) scopeCall() (*pgconn.StatementDescription, [][]byte) {
-	if c.scope.Role == "" {
+	role := c.scope.Role
+	switch {
+	case role == "" && c.roled:
+		role = "none" // the login's own (PostgreSQL manual, SET ROLE)
+	case role == "":
 		return c.session.scope, [][]byte{[]byte(c.scope.SearchPath)}
 	}
-	return c.session.scopeRole, [][]byte{[]byte(c.scope.SearchPath), []byte(c.scope.Role)}
+	return c.session.scopeRole, [][]byte{[]byte(c.scope.SearchPath), []byte(role)}
 }
 
 // batch sends the statement that add appends, behind what must come first, under one Sync. Without

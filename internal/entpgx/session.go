@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -29,7 +28,7 @@ const (
 
 // session is what a connection has prepared. It goes with the connection.
 type session struct {
-	unnamed                 bool // nothing is prepared by name
+	unnamed                 bool // nothing is prepared by name: a pooler is in front
 	scope, scopeRole, begin *pgconn.StatementDescription
 	statements              map[statementKey]*list.Element
 	recent                  list.List // of *statement, the last used in front
@@ -57,13 +56,9 @@ func (db *DB) sessionOf(ctx context.Context, conn *pgxpool.Conn) (*session, erro
 	if s, ok := pg.CustomData()[sessionName].(*session); ok {
 		return s, nil
 	}
-	s := &session{
-		statements: map[statementKey]*list.Element{}, scopes: map[Scope]struct{}{},
-		scope:     &pgconn.StatementDescription{SQL: db.path, ParamOIDs: []uint32{pgtype.TextOID}},
-		scopeRole: &pgconn.StatementDescription{SQL: pathRoleSQL, ParamOIDs: []uint32{pgtype.TextOID, pgtype.TextOID}},
-		begin:     &pgconn.StatementDescription{SQL: beginSQL},
-	}
-	if err := s.meet(ctx, conn.Conn(), db.options.Unnamed); err != nil {
+	s := newSession(db.path)
+	var err error
+	if s.unnamed, err = Pooled(ctx, conn.Conn()); err != nil {
 		return nil, err
 	}
 	if !s.unnamed {
@@ -77,12 +72,14 @@ func (db *DB) sessionOf(ctx context.Context, conn *pgxpool.Conn) (*session, erro
 	return s, nil
 }
 
-// meet finds out whether statements may bear names: not behind a pooler.
-func (s *session) meet(ctx context.Context, conn *pgx.Conn, unnamed bool) (err error) {
-	if s.unnamed = unnamed; !unnamed {
-		s.unnamed, err = Pooled(ctx, conn)
+// newSession returns the session of a connection on which nothing is prepared; path sets a scope without a role.
+func newSession(path string) *session {
+	return &session{
+		statements: map[statementKey]*list.Element{}, scopes: map[Scope]struct{}{},
+		scope:     &pgconn.StatementDescription{SQL: path, ParamOIDs: []uint32{pgtype.TextOID}},
+		scopeRole: &pgconn.StatementDescription{SQL: pathRoleSQL, ParamOIDs: []uint32{pgtype.TextOID, pgtype.TextOID}},
+		begin:     &pgconn.StatementDescription{SQL: beginSQL},
 	}
-	return err
 }
 
 // prepare names the statements that come before others, in one round trip.

@@ -63,6 +63,7 @@ type Tx struct {
 	session *session
 	begun   bool
 	scope   *Scope // what the transaction is in now; nil if that isn't known
+	roled   bool   // one of its scopes had a role
 	open    *rows
 	over    error // why it takes no more statements; nil while it does
 }
@@ -222,7 +223,8 @@ func (t *Tx) call(scope Scope, query string, args []any) (*call, error) {
 	case t.open != nil:
 		return nil, errRowsOpen
 	}
-	c := &call{db: t.db, conn: t.conn, session: t.session, scope: scope, anew: t.anew, sql: query, args: args}
+	c := &call{db: t.db, conn: t.conn, session: t.session, scope: scope, roled: t.roled, anew: t.anew, sql: query, args: args}
+	t.roled = t.roled || scope.Role != ""
 	if !t.begun {
 		c.begin = t.begin
 	}

@@ -2,15 +2,18 @@ package entpgx_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
@@ -151,15 +154,40 @@ func TestSavepoints(t *testing.T) {
 	})
 }
 
+// TestRoleWithin holds that each statement of a transaction runs as its scope's role, or as the login.
+func TestRoleWithin(t *testing.T) {
+	t.Parallel()
+	url, ctx := database(t), t.Context()
+	role := "hr_" + strings.ToLower(rand.Text())
+	script(t, url, "CREATE ROLE "+role)
+	t.Cleanup(func() { script(t, url, "DROP ROLE "+role) })
+	for name, way := range map[string]func(*pgxpool.Config){"named": asUsual, "unnamed": asPooled} {
+		db, _ := open(t, url, entpgx.Options{}, way)
+		tx, err := db.Begin(ctx, nil)
+		must(t, err)
+		in := tx.In(entpgx.Scope{SearchPath: "a", Role: role})
+		for i, on := range []dialect.Driver{tx.In(scope("a")), in, tx.In(scope("a")), tx.In(scope("b")), in, tx.In(scope("a"))} {
+			want := "true"
+			if on == in {
+				want = "false"
+			}
+			if got := value(on, "SELECT (current_user = session_user)::text"); got != want {
+				t.Errorf("%s: statement %d runs as the login: %s", name, i, got)
+			}
+		}
+		must(t, tx.Commit())
+	}
+}
+
 // TestScopeWithin holds that a transaction is in the scope of each of its statements, whatever was done
 // to the search_path in between.
 func TestScopeWithin(t *testing.T) {
 	t.Parallel()
-	for name, unnamed := range map[string]bool{"named": false, "unnamed": true} {
+	for name, way := range map[string]func(*pgxpool.Config){"named": asUsual, "unnamed": asPooled} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			db, _ := open(t, database(t, "a", "b"), entpgx.Options{Unnamed: unnamed})
+			db, _ := open(t, database(t, "a", "b"), entpgx.Options{}, way)
 			add(client(db.Driver(scope("a"))), "A").ExecX(ctx)
 			add(client(db.Driver(scope("b"))), "B").ExecX(ctx)
 			tx, err := db.Begin(ctx, nil)

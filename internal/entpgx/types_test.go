@@ -96,7 +96,7 @@ func TestReading(t *testing.T) {
 	read := map[string]map[string]string{}
 	url := database(t, schema)
 	db, _ := open(t, url, entpgx.Options{})
-	unnamed, _ := open(t, url, entpgx.Options{Unnamed: true})
+	unnamed, _ := open(t, url, entpgx.Options{}, asPooled)
 	reference := usual(t, url)
 	_, err := reference.ExecContext(t.Context(), "CREATE TYPE mood AS ENUM ('mood')")
 	must(t, err)
@@ -193,7 +193,7 @@ func TestWriting(t *testing.T) {
 	t.Parallel()
 	url := database(t, schema)
 	db, _ := open(t, url, entpgx.Options{})
-	unnamed, _ := open(t, url, entpgx.Options{Unnamed: true})
+	unnamed, _ := open(t, url, entpgx.Options{}, asPooled)
 	drivers := []dialect.Driver{usual(t, url), db.Driver(scope(schema)), unnamed.Driver(scope(schema))}
 	for _, kind := range []string{
 		"bool", "int2", "int4", "int8", "float4", "float8", "numeric", "numeric(4,1)", "text", "varchar(3)", "date", "timestamptz", "timestamp", "uuid", "bytea", "json", "jsonb", "text[]", "int4[]",

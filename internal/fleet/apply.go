@@ -171,6 +171,9 @@ func (c *climb) up(ctx context.Context) error {
 		if err := c.state.obstacle(); err != nil || len(c.state.Pending) == 0 || c.state.Ahead {
 			return err
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		err := c.next(ctx)
 		if err == nil {
 			c.passed()

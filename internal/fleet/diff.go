@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres" // also lets atlas open a URL of this scheme
@@ -25,18 +28,23 @@ var register = sync.OnceFunc(func() { sql.Register("postgres", stdlib.GetDefault
 // Diff compares a graph's tables with what the migrations in the folder at path add up to, and
 // writes a file with the difference, if there is one. scratchURL is an empty database to try them
 // in. With mark, a file without which the graph's program can't work is marked so. It returns
-// the names of the files that were written.
+// the names of the files that were written. One at a time writes to a folder.
 func Diff(ctx context.Context, scratchURL, path, name string, mark bool, tables []*entschema.Table) ([]string, error) {
 	register()
 	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
+	unlock, err := lockFolder(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	defer unlock()
 	before, err := dir.Files()
 	if err != nil {
 		return nil, err
 	}
-	if err := writeDiff(ctx, scratchURL, dir, name, &formatter{ctx: ctx, mark: mark}, tables); err != nil {
+	if err := writeDiff(ctx, scratchURL, dir, name, &formatter{ctx: ctx, mark: mark, version: nextVersion(before)}, tables); err != nil {
 		return nil, fmt.Errorf("comparing the graph with %s: %w", path, err)
 	}
 	after, err := dir.Files()
@@ -50,6 +58,41 @@ func Diff(ctx context.Context, scratchURL, path, name string, mark bool, tables 
 		}
 	}
 	return written, nil
+}
+
+// lockFolder takes the lock on a folder once nobody has it, and returns what lets go of it.
+func lockFolder(ctx context.Context, path string) (unlock func(), err error) {
+	folder, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = folder.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(err, folder.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), folder.Close())
+		case <-time.After(racedPause):
+		}
+	}
+}
+
+// nextVersion is that of a file written now: the time in seconds, but after all that are there.
+func nextVersion(files []migrate.File) string {
+	version := migrate.NewVersion()
+	if len(files) == 0 || files[len(files)-1].Version() < version {
+		return version
+	}
+	const seconds = "20060102150405"
+	if last, err := time.Parse(seconds, files[len(files)-1].Version()); err == nil {
+		version = last.Add(time.Second).Format(seconds)
+	}
+	return version
 }
 
 func writeDiff(ctx context.Context, scratchURL string, dir migrate.Dir, name string, format *formatter, tables []*entschema.Table) error {
@@ -82,6 +125,7 @@ func writeDiff(ctx context.Context, scratchURL string, dir migrate.Dir, name str
 type formatter struct {
 	ctx     context.Context //nolint:containedctx // a Formatter is given none
 	mark    bool
+	version string
 	dropped []schema.Change
 }
 
@@ -106,7 +150,7 @@ func (f *formatter) Format(plan *migrate.Plan) ([]migrate.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan.Changes = append(plan.Changes, drops.Changes...)
+	plan.Version, plan.Changes = f.version, append(plan.Changes, drops.Changes...)
 	files, err := migrate.DefaultFormatter.Format(plan)
 	for i, file := range files {
 		if marked {

@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/dialect/sql/schema"
 	"entgo.io/ent/schema/field"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/homeroom-sms/homeroom/atlas"
 	publicmigrate "github.com/homeroom-sms/homeroom/ent/public/migrate"
@@ -38,7 +40,7 @@ func diff(t *testing.T, dir string, tables ...*schema.Table) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change"+string(rune('a'+len(before))), true, tables)
+	written, err := fleet.Diff(t.Context(), testkit.EmptyDatabase(t)+"&search_path=public", dir, "change", true, tables)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,4 +138,26 @@ func TestDiffMarksWhatTheProgramRequires(t *testing.T) {
 	a.Indexes = append(a.Indexes, &schema.Index{Name: "a_note", Columns: a.Columns[len(a.Columns)-1:]})
 	marked(false, "an index", a, b)
 	marked(false, "a table less", a)
+}
+
+// Two at once in one folder: one writes the file, the other finds it there.
+func TestDiffsAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var group errgroup.Group
+	var files atomic.Int32
+	for range 4 {
+		url := testkit.EmptyDatabase(t) + "&search_path=public"
+		group.Go(func() error {
+			written, err := fleet.Diff(t.Context(), url, dir, "change", false, []*schema.Table{table("a")})
+			files.Add(int32(len(written)))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil || files.Load() != 1 {
+		t.Errorf("%d files were written: %v", files.Load(), err)
+	}
+	if _, err := fleet.Load(os.DirFS(dir)); err != nil {
+		t.Error(err)
+	}
 }

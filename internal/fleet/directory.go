@@ -27,6 +27,7 @@ type file struct {
 	required                         bool // homeroom:requires
 	grants                           bool // there may be new tables or sequences, which have none
 	counted                          bool // PostgreSQL counts the statements as the library does
+	settings                         bool // it may leave settings on the session
 }
 
 // Load reads and checks a folder of migrations. It returns an error where a file and atlas.sum
@@ -83,7 +84,7 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	read := file{name: f.Name(), version: f.Version(), description: f.Desc(), hash: hash, statements: statements, grants: needGrants(statements), required: isRequired(f.Bytes())}
+	read := file{name: f.Name(), version: f.Version(), description: f.Desc(), hash: hash, statements: statements, grants: needGrants(statements), settings: slices.ContainsFunc(statements, sets), required: isRequired(f.Bytes())}
 	if local, ok := f.(*migrate.LocalFile); ok {
 		mode := local.Directive("txmode")
 		read.concurrent = len(mode) > 0 && mode[len(mode)-1] == "none"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -56,21 +55,21 @@ func explain(err error) *Failure {
 	if errors.As(err, &known) {
 		return known
 	}
-	failure := &Failure{Message: fault.Of(postgres.Fault(err)).Message, cause: err}
+	meaning := fault.Of(postgres.Fault(err))
+	failure := &Failure{Message: meaning.Message, cause: err}
 	var pg *pgconn.PgError
 	switch {
-	case errors.As(err, &pg):
-		failure.SQLState, failure.Message, failure.Hint = pg.Code, pg.Message, pg.Hint
-		if strings.HasPrefix(pg.Code, "22") { // these quote the value that was wrong
-			failure.Message = quoted.ReplaceAllString(pg.Message, `"..."`)
+	case errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22"): // these repeat the value, quoted as the server's language does
+		if failure.SQLState = pg.Code; meaning.Kind == fault.Internal {
+			failure.Message = "A value is not one that the statement can work with."
 		}
-	case fault.Of(postgres.Fault(err)).Kind == fault.Internal:
+	case pg != nil:
+		failure.SQLState, failure.Message, failure.Hint = pg.Code, pg.Message, pg.Hint
+	case meaning.Kind == fault.Internal:
 		failure.Message = err.Error()
 	}
 	return failure
 }
-
-var quoted = regexp.MustCompile(`(?s)".*"`)
 
 // begins returns how a statement begins, up to the first value in it.
 func begins(statement string) string {

@@ -264,9 +264,9 @@ func TestFileOutsideATransaction(t *testing.T) {
 func TestGrantsFollowMigrations(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, testkit.EmptyDatabase(t))
-	role, reports := fleet.RoleName("s", uuid.New()), "reports_"+strings.ReplaceAll(uuid.NewString(), "-", "")
+	role, other, reports := fleet.RoleName("s", uuid.New()), fleet.RoleName("s_too", uuid.New()), "reports_"+strings.ReplaceAll(uuid.NewString(), "-", "")
 	exec(t, conn, load(t, folder(t, "1", "CREATE TABLE a (id int);")).CreateScript("s")+fleet.CreateRoleScript("s", role)+
-		"CREATE ROLE "+reports+"; GRANT USAGE ON SCHEMA s TO "+reports+"; GRANT SELECT ON s.a TO "+reports)
+		"CREATE ROLE "+other+"; CREATE ROLE "+reports+"; GRANT USAGE ON SCHEMA s TO "+other+", "+reports+"; GRANT SELECT ON s.a TO "+reports)
 	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+reports+"; DROP ROLE "+reports) })
 	two := load(t, folder(t, "1", "CREATE TABLE a (id int);", "2", "CREATE TABLE b (id serial);"))
 	if _, err := two.Apply(t.Context(), conn, "s"); err != nil {
@@ -277,8 +277,10 @@ func TestGrantsFollowMigrations(t *testing.T) {
 		if got != want {
 			t.Errorf("%s may write to %s: %v", role, table, got)
 		}
-		if query[bool](t, conn, fmt.Sprintf("SELECT has_table_privilege('%s', 's.%s', 'INSERT')", reports, table)) {
-			t.Errorf("a role for reports may write to %s", table)
+		for _, stranger := range []string{other, reports} {
+			if query[bool](t, conn, fmt.Sprintf("SELECT has_table_privilege('%s', 's.%s', 'INSERT')", stranger, table)) {
+				t.Errorf("%s may write to %s", stranger, table)
+			}
 		}
 	}
 	if !query[bool](t, conn, fmt.Sprintf("SELECT has_sequence_privilege('%s', 's.b_id_seq', 'USAGE')", role)) {

@@ -54,7 +54,7 @@ func (c *climb) outside(ctx context.Context, f file) (err error) {
 		return &Failure{File: f.name, Message: "a connection pooler is in front of this database: a file outside a transaction needs a URL without one"}
 	}
 	defer func() {
-		_ = c.conn.PgConn().Exec(ctx, "SELECT pg_advisory_unlock_all(); RESET lock_timeout; RESET statement_timeout; RESET search_path").Close()
+		_ = c.conn.PgConn().Exec(ctx, "SELECT pg_advisory_unlock_all();\n"+join(pristine)).Close()
 	}()
 	if err := f.send(ctx, c.conn, f.opening(c.schema, c.origin())); err != nil {
 		return err

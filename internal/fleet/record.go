@@ -122,11 +122,10 @@ func (rec *recorder) write(batch []recorded) error {
 	defer cancel()
 	var waited patience
 	for {
-		conn, err := p.take(ctx)
-		if err == nil {
-			_, err = conn.Exec(ctx, update, pgx.QueryExecModeExec, codes, schemas, databases, versions, failures, changed, took)
-			p.give(conn)
-		}
+		err := p.with(ctx, func(conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, update, pgx.QueryExecModeExec, codes, schemas, databases, versions, failures, changed, took)
+			return err
+		})
 		if err == nil {
 			return nil
 		}

@@ -146,23 +146,24 @@ func (r *run) all(ctx context.Context) error {
 }
 
 // targets are the schools of the rollout. One that was named must be there, but may go later.
-func (r *run) targets(ctx context.Context, first bool) ([]Target, error) {
-	conn, err := r.primary.take(ctx)
-	if err != nil {
-		return nil, postgres.Fault(err)
-	}
-	defer r.primary.give(conn)
+func (r *run) targets(ctx context.Context, first bool) (targets []Target, err error) {
+	var named []string
 	if first {
-		targets, err := Targets(ctx, conn, r.Schools)
-		for _, code := range r.Canary.Schools {
-			if err == nil && !slices.ContainsFunc(targets, func(t Target) bool { return t.School == code }) {
-				err = fmt.Errorf("the canary %q is none of the schools", code)
-			}
-		}
-		return targets, err
+		named = r.Schools
 	}
-	targets, err := Targets(ctx, conn, nil)
-	return slices.DeleteFunc(targets, func(t Target) bool { return len(r.Schools) > 0 && !slices.Contains(r.Schools, t.School) }), err
+	err = r.primary.with(ctx, func(conn *pgx.Conn) error {
+		targets, err = Targets(ctx, conn, named)
+		return err
+	})
+	if !first {
+		return slices.DeleteFunc(targets, func(t Target) bool { return len(r.Schools) > 0 && !slices.Contains(r.Schools, t.School) }), postgres.Fault(err)
+	}
+	for _, code := range r.Canary.Schools {
+		if err == nil && !slices.ContainsFunc(targets, func(t Target) bool { return t.School == code }) {
+			err = fmt.Errorf("the canary %q is none of the schools", code)
+		}
+	}
+	return targets, postgres.Fault(err)
 }
 
 // known reports whether a school needs no look: it is done, and nobody has recorded otherwise.

@@ -64,7 +64,25 @@ execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, er
 	if f.grants {
 		parts = append(parts, line{text: grants(schema)})
 	}
-	return append(parts, f.record(schema, len(f.statements), found), ours("COMMIT"))
+	parts = append(parts, f.record(schema, len(f.statements), found), ours("COMMIT"))
+	if f.settings {
+		parts = append(parts, pristine...)
+	}
+	return parts
+}
+
+// pristine makes the session what it was when it began: the next school gets the same one.
+var pristine = []line{ours("SET SESSION AUTHORIZATION DEFAULT"), ours("RESET ALL")}
+
+// What sets something for the session. Nobody knows what a DO block does that says SET.
+var (
+	setting      = regexp.MustCompile(`(?is)^SET\s|set_config|^DO\b.*\bSET\b`)
+	localSetting = regexp.MustCompile(`(?i)^SET\s+(LOCAL|CONSTRAINTS|TRANSACTION)\s`)
+	plainSetting = regexp.MustCompile(`(?i)^SET\s+(?:SESSION\s+)?(TIME\s+ZONE\s|[\w.]+\s*(?:=|TO\s))`)
+)
+
+func sets(statement string) bool {
+	return setting.MatchString(statement) && !localSetting.MatchString(statement)
 }
 
 // commandLock is the advisory lock that the atlas command holds while it applies,
@@ -121,8 +139,8 @@ func (d *Directory) leadsTo(version string) (digests []string) {
 }
 
 // CreateScript returns the SQL that makes a schema with all its tables and revisions, from the last
-// checkpoint on. It is meant for a transaction of the caller's; the search_path is put back to what it
-// was before.
+// checkpoint on. It is meant for a transaction of the caller's, which no SET of a file outlives;
+// the search_path is put back to what it was before.
 func (d *Directory) CreateScript(schema string) string {
 	parts := []line{
 		ours("CREATE SCHEMA %s", ident(schema)),
@@ -135,7 +153,7 @@ func (d *Directory) CreateScript(schema string) string {
 			if f.concurrent { // nobody uses the new tables yet
 				statement = concurrently.ReplaceAllString(statement, "$1 ")
 			}
-			parts = append(parts, line{text: statement})
+			parts = append(parts, line{text: plainSetting.ReplaceAllString(statement, "SET LOCAL $1")})
 		}
 		parts = append(parts, f.record(schema, len(f.statements), ""))
 	}

@@ -56,10 +56,9 @@ type Finding struct {
 // Wrong reports whether what was recorded was not so.
 func (f Finding) Wrong() bool { return f.Was != f.Recorded }
 
-// Verify looks at the own revisions of schools of one database and makes public.clients say what they
-// do. A failure that is recorded is forgotten where nothing is left to apply; what others have
-// recorded since the targets were read stays.
-func (d *Directory) Verify(ctx context.Context, conn, primary *pgx.Conn, targets []Target) ([]Finding, error) {
+// Verify looks at the own revisions of schools of one database, and says what should be recorded of them.
+// A failure that is recorded is forgotten where nothing is left to apply.
+func (d *Directory) Verify(ctx context.Context, conn *pgx.Conn, targets []Target) ([]Finding, error) {
 	names := make([]string, len(targets))
 	for i, t := range targets {
 		names[i] = t.Schema
@@ -69,7 +68,6 @@ func (d *Directory) Verify(ctx context.Context, conn, primary *pgx.Conn, targets
 		return nil, err
 	}
 	found := make([]Finding, len(targets))
-	var codes, before, versions, failures []string
 	for i, t := range targets {
 		f := Finding{t, t.Recorded, states[t.Schema]}
 		if !f.State.Missing {
@@ -78,17 +76,27 @@ func (d *Directory) Verify(ctx context.Context, conn, primary *pgx.Conn, targets
 				f.Recorded.Error = ""
 			}
 		}
-		if found[i] = f; f.Wrong() {
-			codes, before = append(codes, t.School), append(before, f.Was.Version)
+		found[i] = f
+	}
+	return found, nil
+}
+
+// Correct makes public.clients say what was found. What others have recorded since the targets were read
+// stays.
+func Correct(ctx context.Context, primary *pgx.Conn, found []Finding) error {
+	var codes, before, versions, failures []string
+	for _, f := range found {
+		if f.Wrong() {
+			codes, before = append(codes, f.School), append(before, f.Was.Version)
 			versions, failures = append(versions, f.Recorded.Version), append(failures, f.Recorded.Error)
 		}
 	}
 	if len(codes) == 0 {
-		return found, nil
+		return nil
 	}
 	// The school's ETag follows from updated_at.
-	_, err = primary.Exec(ctx, `UPDATE public.clients c SET schema_version = f.version, migration_error = f.failure, updated_at = now()
+	_, err := primary.Exec(ctx, `UPDATE public.clients c SET schema_version = f.version, migration_error = f.failure, updated_at = now()
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS f (code, was, version, failure) WHERE c.code = f.code AND c.schema_version = f.was`,
 		codes, before, versions, failures)
-	return found, err
+	return err
 }

@@ -63,7 +63,7 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, conn, "UPDATE clients SET schema_version = 'newer' WHERE code = 'raced'")
-	found, err := d.Verify(ctx, conn, conn, targets)
+	found, err := d.Verify(ctx, conn, targets)
 	if err != nil || len(found) != 5 {
 		t.Fatal(found, err)
 	}
@@ -72,6 +72,9 @@ func TestVerify(t *testing.T) {
 		if f.Wrong() != want || f.State.Missing != (f.School == "gone") {
 			t.Errorf("%s: wrong %v, %+v", f.School, f.Wrong(), f.State)
 		}
+	}
+	if err := fleet.Correct(ctx, conn, found); err != nil {
+		t.Fatal(err)
 	}
 	const recorded = "SELECT string_agg(format('%s %s%s', code, schema_version, migration_error), ', ' ORDER BY code) FROM clients"
 	if got := query[string](t, conn, recorded); got != "gone 2, healed 2, raced newer, right 2, wrong 2" {

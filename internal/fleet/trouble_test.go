@@ -48,6 +48,28 @@ func TestRolloutSurvivesLostConnections(t *testing.T) {
 	wholeSchools(t, conn, 20, "{2,3}")
 }
 
+// When the connections that nobody uses at the end are all lost, what became of the schools is recorded.
+func TestIdleConnectionsAreLost(t *testing.T) {
+	t.Parallel()
+	const most = 12
+	url, conn := schools(t, load(t, folder(t, one...)), most)
+	d := load(t, folder(t, append(two[:4:4], "3", "SELECT pg_sleep(0.3);")...))
+	lost, done := 0, 0
+	r := fleet.Rollout{Directory: d, Parallel: most, Connect: fleet.Dial(url), Finished: func(fleet.Outcome) {
+		if done++; done == most {
+			lost = query[int](t, conn, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		}
+	}}
+	summary, err := r.Run(t.Context())
+	if err != nil || lost < 8 {
+		t.Errorf("%d connections were lost: %v", lost, err)
+	}
+	expectSummary(t, summary, fleet.Summary{Schools: most, Migrated: most})
+	if n := query[int](t, conn, "SELECT count(*) FROM clients WHERE schema_version = '3'"); n != most {
+		t.Errorf("%d are recorded", n)
+	}
+}
+
 // Schools that come and go meanwhile are neither forgotten nor failures.
 func TestSchoolsComeAndGoMeanwhile(t *testing.T) {
 	t.Parallel()

@@ -48,12 +48,34 @@ func (p *place) take(ctx context.Context) (*pgx.Conn, error) {
 	}
 }
 
+// give takes a connection back. Where one was lost, those that nobody uses may be lost too.
 func (p *place) give(conn *pgx.Conn) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.reached = true
-	if !conn.IsClosed() {
+	var lost []*pgx.Conn
+	if conn.IsClosed() {
+		lost, p.idle = p.idle, nil
+	} else {
 		p.idle = append(p.idle, conn)
+	}
+	p.mu.Unlock()
+	closeAll(lost)
+}
+
+// with runs do with a connection, and once more with another where that one was lost: it may have been so
+// since it was last used.
+func (p *place) with(ctx context.Context, do func(*pgx.Conn) error) error {
+	for again := true; ; again = false {
+		conn, err := p.take(ctx)
+		if err != nil {
+			return err
+		}
+		err = do(conn)
+		lost := conn.IsClosed()
+		p.give(conn)
+		if err == nil || !lost || !again || ctx.Err() != nil {
+			return err
+		}
 	}
 }
 
@@ -74,12 +96,16 @@ func (r *run) at(t Target) *place {
 }
 
 func (r *run) close() {
+	for _, p := range r.places {
+		closeAll(p.idle)
+	}
+}
+
+func closeAll(conns []*pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	for _, p := range r.places {
-		for _, conn := range p.idle {
-			_ = conn.Close(ctx)
-		}
+	for _, conn := range conns {
+		_ = conn.Close(ctx)
 	}
 }
 
@@ -135,17 +161,16 @@ func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs
 	return jobs
 }
 
-func (r *run) look(ctx context.Context, p *place, targets []Target) (map[string]State, error) {
-	conn, err := p.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer p.give(conn)
+func (r *run) look(ctx context.Context, p *place, targets []Target) (states map[string]State, err error) {
 	schemas := make([]string, len(targets))
 	for i, t := range targets {
 		schemas[i] = t.Schema
 	}
-	return r.Directory.Survey(ctx, conn, schemas)
+	err = p.with(ctx, func(conn *pgx.Conn) error {
+		states, err = r.Directory.Survey(ctx, conn, schemas)
+		return err
+	})
+	return states, err
 }
 
 // judge finishes a school that there is nothing to do for, or nothing that can be done.
@@ -247,7 +272,10 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 		r.gone(o, rec)
 		return
 	case err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || unreachable(err)):
-		return // told to stop: it is left to do
+		if o.Attempts = 0; o.From != o.To { // told to stop: it is left to do, but what is done of it is recorded
+			rec.outcomes <- recorded{o, true}
+		}
+		return
 	case err != nil:
 		o.Failure = explain(err)
 		if unreachable(err) {

@@ -105,14 +105,16 @@ func (p *Platform) drop(ctx context.Context, conn *pgx.Conn, row *publicdb.Schoo
 	}
 	if exists {
 		p.registry.Forget(tenancy.DatabaseOf(row))
-		err := command(ctx, conn, "DROP DATABASE IF EXISTS "+postgres.Ident(row.SchemaName)+" WITH (FORCE)")
-		if err != nil || row.RoleName == "" {
+		if err := command(ctx, conn, "DROP DATABASE IF EXISTS "+postgres.Ident(row.SchemaName)+" WITH (FORCE)"); err != nil {
 			return err
 		}
-		return command(ctx, conn, fleet.DropRoleScript(row.RoleName))
+		return dropRole(ctx, conn, row)
 	}
 	var ours bool
 	err = ask(ctx, conn, "SELECT obj_description(oid, 'pg_namespace') IS NOT DISTINCT FROM $2 FROM pg_namespace WHERE nspname = $1", []any{row.SchemaName, mark(row.ID)}, &ours)
+	if errors.Is(err, pgx.ErrNoRows) && row.Isolation == school.IsolationDatabase {
+		return dropRole(ctx, conn, row) // which a crash may have left when the database was gone
+	}
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && !ours && (row.State == school.StateProvisioning || row.Isolation == school.IsolationDatabase) {
 		return nil
 	}
@@ -120,6 +122,14 @@ func (p *Platform) drop(ctx context.Context, conn *pgx.Conn, row *publicdb.Schoo
 		return err
 	}
 	return command(ctx, conn, dropSchemaScript(row))
+}
+
+// dropRole drops the role of a school whose own database is gone.
+func dropRole(ctx context.Context, conn *pgx.Conn, row *publicdb.School) error {
+	if row.RoleName == "" {
+		return nil
+	}
+	return command(ctx, conn, fleet.DropRoleScript(row.RoleName))
 }
 
 // Recovery is who finishes what a crash has left.

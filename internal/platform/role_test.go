@@ -86,6 +86,20 @@ func TestRoleComesAndGoesWithTheSchool(t *testing.T) {
 	}
 }
 
+// A purge that was cut off between the school's own database and its role goes on with the role.
+func TestRoleGoesAfterItsDatabase(t *testing.T) {
+	t.Parallel()
+	p, ctx := newPlace(t), t.Context()
+	row, err := p.Create(ctx, platform.Shell, platform.NewSchool{Name: "Own", Code: "own-" + uuid.NewString()[:13], Isolation: "database"})
+	must(t, err)
+	_, err = testkit.Conn(t, "postgres").Exec(ctx, "DROP DATABASE "+postgres.Ident(row.SchemaName)+" WITH (FORCE)")
+	must(t, err)
+	must(t, p.Purge(ctx, platform.Shell, row.ID, row.Code))
+	if left := p.query(t, "SELECT rolname FROM pg_roles WHERE rolname = '"+row.RoleName+"'"); row.RoleName == "" || len(left) > 0 {
+		t.Errorf("left of %q: %v", row.RoleName, left)
+	}
+}
+
 // The service's login needs no superuser: CREATEROLE and a database of its own will do.
 func TestLeastLogin(t *testing.T) {
 	t.Parallel()

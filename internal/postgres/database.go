@@ -28,9 +28,10 @@ type Database struct {
 	up      atomic.Bool           // the last attempt to connect came through
 	first   chan struct{}         // one caller at a time tries a database that is not up
 
-	mu     sync.Mutex
-	failed error // why the database could not be reached
-	until  time.Time
+	mu        sync.Mutex
+	failed    error // why the database could not be reached
+	until     time.Time
+	forgotten uint64 // how often: what was looked up before is not to be opened any more
 }
 
 func newDatabase(p *Pools, name string, lookup Lookup) *Database {
@@ -183,6 +184,9 @@ func (d *Database) opened(ctx context.Context) (*homes, error) {
 	if d.lookup == nil {
 		return nil, fmt.Errorf("the database %s is not registered", d.name)
 	}
+	d.mu.Lock()
+	asked := d.forgotten
+	d.mu.Unlock()
 	address, err := d.lookup(ctx, d.name)
 	if err != nil {
 		return nil, fmt.Errorf("finding the database %s: %w", d.name, err)
@@ -191,16 +195,31 @@ func (d *Database) opened(ctx context.Context) (*homes, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !d.current.CompareAndSwap(nil, pool) { // another was faster
+	if !d.install(pool, asked) {
 		return d.opened(ctx)
 	}
 	return pool, nil
+}
+
+// install makes a pool the current one, unless another was faster or the database was forgotten since asked.
+func (d *Database) install(pool *homes, asked uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.forgotten == asked && d.current.CompareAndSwap(nil, pool)
 }
 
 func (d *Database) dial(home *home, dial pgconn.DialFunc) pgconn.DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		return d.pools.dial(ctx, d, home, func(ctx context.Context) (net.Conn, error) { return dial(ctx, network, address) })
 	}
+}
+
+// forget closes the pool, so that the next use looks the database up anew; also one that is being looked up.
+func (d *Database) forget() {
+	d.mu.Lock()
+	d.forgotten++
+	d.mu.Unlock()
+	d.drop(d.current.Load())
 }
 
 // drop closes a pool if it is still the current one.

@@ -120,7 +120,16 @@ func (p *Pools) shareOf(name string) *share {
 func (p *Pools) Forget(name string) {
 	for _, d := range p.all() {
 		if d.name == name || strings.HasPrefix(d.name, name+"/") {
-			d.drop(d.current.Load())
+			d.forget()
+		}
+	}
+}
+
+// ForgetOthers is Forget for every registered database: all but primary, and what lies on its server.
+func (p *Pools) ForgetOthers() {
+	for _, d := range p.all() {
+		if d.share != nil {
+			d.forget()
 		}
 	}
 }
@@ -129,7 +138,7 @@ func (p *Pools) Forget(name string) {
 func (p *Pools) Close() {
 	p.stopOnce.Do(func() { close(p.stop) })
 	for _, d := range p.all() {
-		d.drop(d.current.Load())
+		d.forget()
 	}
 	p.background.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,4 +188,27 @@ func BenchmarkAcquire(b *testing.B) {
 			d.Release(conn)
 		}
 	})
+}
+
+// A database that is forgotten while it is looked up is looked up again.
+func TestForgottenMeanwhile(t *testing.T) {
+	t.Parallel()
+	pools := testkit.Pools(t, testkit.EmptyDatabase(t))
+	before, after := testkit.EmptyDatabase(t), testkit.EmptyDatabase(t)
+	asked := 0
+	pools.Others(func(context.Context, string) (string, error) {
+		if asked++; asked > 1 {
+			return after, nil
+		}
+		pools.Forget("second")
+		return before, nil
+	})
+	must(t, pools.Database("second").With(t.Context(), func(conn *pgx.Conn) error {
+		var name string
+		err := conn.QueryRow(t.Context(), "SELECT current_database()").Scan(&name)
+		if !strings.Contains(after, name) {
+			t.Errorf("it leads to %s", name)
+		}
+		return err
+	}))
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/homeroom-sms/homeroom/internal/fault"
 )
@@ -24,6 +24,9 @@ type Registration struct {
 
 // secretParameters are those of a URL by which it would hold a secret, or say itself where one lies.
 var secretParameters = []string{"password", "sslpassword", "passfile", "service", "servicefile"}
+
+// nameParameters are those that name the database, before the path does.
+var nameParameters = []string{"dbname", "database"}
 
 // Check returns what is wrong with the registration as fields named url and password_ref. The value
 // of neither is repeated: it may be a secret in the wrong place.
@@ -53,8 +56,19 @@ func checkURL(text string) string {
 	if _, _, err := net.SplitHostPort(u.Query().Get(direct)); err != nil && u.Query().Has(direct) {
 		return "The URL's parameter direct takes host:port, where the database is reached past its connection pooler."
 	}
-	if _, err := pgxpool.ParseConfig(text); err != nil {
+	for _, name := range nameParameters {
+		if u.Query().Has(name) {
+			return "The URL must not hold the parameter " + name + ": the database is named by the path."
+		}
+	}
+	config, err := pgx.ParseConfig(text)
+	if err != nil {
 		return "The URL has parameters that can't be used."
+	}
+	for name := range config.RuntimeParams {
+		if strings.HasPrefix(name, "pool_") && name != "pool_mode" {
+			return "The URL must not hold the parameter " + name + ": how many connections there are is a setting of the service."
+		}
 	}
 	return ""
 }
@@ -154,6 +168,11 @@ func (r Registration) Address(own string) (string, error) {
 	}
 	if own != "" && !r.Dedicated {
 		u.Path = "/" + own
+		query := u.Query() // of primary, whose URL is a setting
+		for _, name := range nameParameters {
+			query.Del(name)
+		}
+		u.RawQuery = query.Encode()
 	}
 	return u.String(), nil
 }

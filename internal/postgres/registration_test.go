@@ -50,6 +50,14 @@ func TestAddress(t *testing.T) {
 	if dedicated.Direct() != dedicated {
 		t.Error("without a pooler the way past it is another")
 	}
+	primary := postgres.Registration{URL: "postgres://homeroom@db.example/?dbname=a&database=b&sslmode=disable"} // which nobody checks
+	address, err = primary.Address("school_elm")
+	must(t, err)
+	config, err = pgx.ParseConfig(address)
+	must(t, err)
+	if config.Database != "school_elm" || config.TLSConfig != nil {
+		t.Error(address)
+	}
 	gone := postgres.Registration{URL: "postgres://homeroom@db.example/alone", PasswordRef: "env:HOMEROOM_DB_PASSWORD_GONE"}
 	if address, err := gone.Address(""); err == nil || address != "" {
 		t.Error("without its password it has an address")
@@ -61,7 +69,8 @@ func TestCheckedRegistration(t *testing.T) {
 	for _, url := range []string{
 		"", "x", "postgres:", "postgres://", "postgres://h", "postgres://h/", "postgres://h/a/b", "mysql://h/d", "http://h/d", "host=h dbname=d", "postgres://h/d\x00", "postgres://%zz/d", "postgres://h:port/d",
 		"postgres://u:hunter2@h/d", "postgres://u:@h/d", "postgres://h/d?password=hunter2", "postgres://h/d?sslpassword=hunter2", "postgres://h/d?passfile=hunter2", "postgres://h/d?service=x", "postgres://h/d?pass%77ord=hunter2",
-		"postgres://h/d?sslmode=maybe", "postgres://h/d?direct=h", "postgres://h/d?direct=", "postgres://h/d?pool_max_conns=many",
+		"postgres://h/d?sslmode=maybe", "postgres://h/d?direct=h", "postgres://h/d?direct=", "postgres://h/d?pool_max_conns=many", "postgres://h/d?pool_max_conns=4",
+		"postgres://h/d?dbname=x", "postgres://h/d?database=x",
 	} {
 		faults := postgres.Registration{URL: url}.Check()
 		if len(faults) != 1 || faults[0].Location != "url" || strings.Contains(faults[0].Message, "hunter2") {

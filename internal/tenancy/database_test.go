@@ -256,3 +256,27 @@ func TestRegistrationChangesAreHeard(t *testing.T) {
 		})
 	}
 }
+
+// Where a database went while nobody listened is found out once somebody does.
+func TestUnheardRegistration(t *testing.T) {
+	t.Parallel()
+	all, conn := replicas(t, 1)
+	r := all[0]
+	north, south := testkit.EmptyDatabase(t), testkit.EmptyDatabase(t)
+	register(t, r.Registry, "north", north, true)
+	must(t, students(t, r.Registry, "north"))
+	r.pool.gone.Store(true)
+	run(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'homeroom listener'")
+	eventually(t, "it does not trust", func() bool { return !r.Trusts() })
+	run(t, conn, "UPDATE public.databases SET url = '"+south+"'")
+	r.pool.gone.Store(false)
+	eventually(t, "it trusts again", r.Trusts)
+	must(t, r.OnConn(t.Context(), "north", func(conn *pgx.Conn) error {
+		var name string
+		err := conn.QueryRow(t.Context(), "SELECT current_database()").Scan(&name)
+		if !strings.Contains(south, name) {
+			t.Errorf("it goes on with %s", name)
+		}
+		return err
+	}))
+}

@@ -65,6 +65,7 @@ func (r *Registry) listen(ctx context.Context) (connected bool, err error) {
 		_ = conn.Close(closing) // it is broken, or the process stops
 	}()
 	// In this order: what is read from now on is read while its changes are heard.
+	r.pools.ForgetOthers() // one of them may have been moved elsewhere
 	r.restart(trusted)
 	zerolog.Ctx(ctx).Debug().Msg("changes to schools are heard")
 	for next := time.Now().Add(beat); ; {

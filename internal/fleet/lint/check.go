@@ -59,7 +59,9 @@ func (l *linter) check(s statement) []broken {
 	for _, name := range l.foreignNames(s) {
 		breaks(true, foreignName, name)
 	}
-	breaks(l.leaves(s), outsideSchema)
+	leaves := l.leaves(s)
+	breaks(leaves, outsideSchema)
+	breaks(!leaves && !l.noTransaction && staysOnSession(s), sessionSetting)
 	return found
 }
 
@@ -108,7 +110,15 @@ func (l *linter) leaves(s statement) bool {
 	case "RenameStmt":
 		return s.body.RenameType == "OBJECT_SCHEMA" || s.body.RenameType == "OBJECT_ROLE" || s.body.RenameType == "OBJECT_DATABASE"
 	}
-	return setsPath(s.tree)
+	return slices.ContainsFunc(configs(s.tree), func(c config) bool { return c.setting == "" || c.setting == "search_path" || c.setting == "role" })
+}
+
+// staysOnSession reports whether a statement sets something that outlives its transaction.
+func staysOnSession(s statement) bool {
+	if s.kind == "VariableSetStmt" {
+		return !s.body.IsLocal && (strings.HasPrefix(s.body.Kind, "VAR_SET_") && s.body.Kind != "VAR_SET_MULTI" || s.body.Name == "SESSION CHARACTERISTICS")
+	}
+	return slices.ContainsFunc(configs(s.tree), func(c config) bool { return !c.local })
 }
 
 // citusRefusesOthers reports whether Citus wants a subcommand of ALTER TABLE to be the only one.

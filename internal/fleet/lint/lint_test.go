@@ -140,7 +140,14 @@ var cases = map[string]struct{ bad, good []string }{
 			"CREATE SCHEMA s;", "SET search_path = x;", "SET LOCAL search_path TO x;", "RESET search_path;", "SELECT set_config('search_path', 'x', true);", "CREATE ROLE r;", "SET ROLE r;", "ALTER TABLE t SET SCHEMA s;",
 			"RESET ALL;", "CREATE EXTENSION pgcrypto;", outside + "CREATE DATABASE d;", "DROP ROLE r;",
 		},
-		[]string{"SET lock_timeout = '1s';", "SELECT set_config('lock_timeout', '1s', true);"},
+		[]string{"SET LOCAL lock_timeout = '1s';", "SELECT set_config('lock_timeout', '1s', true);"},
+	},
+	"session-setting": {
+		[]string{
+			"SET lock_timeout = '1s';", "SET SESSION lock_timeout TO '1s';", "SET lock_timeout TO DEFAULT;", "SET TIME ZONE 'UTC';", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;",
+			"SELECT set_config('lock_timeout', '1s', false);", "SELECT set_config('lock_timeout', '1s', n > 0) FROM t;",
+		},
+		[]string{"SET LOCAL lock_timeout = '1s';", "SET CONSTRAINTS ALL DEFERRED;", "SET TRANSACTION READ WRITE;", outside + "SET lock_timeout = '1s';", "UPDATE t SET n = 1 WHERE n = 2;"},
 	},
 	"citus-alone": {
 		[]string{"ALTER TABLE t ADD COLUMN x int, ADD CONSTRAINT c CHECK (x > 0) NOT VALID;", "ALTER TABLE t ADD COLUMN x int, ALTER COLUMN n SET DEFAULT nextval('q');"},

@@ -47,6 +47,15 @@ func constant(value any) string {
 	return word
 }
 
+// yes reports whether a value is the constant true.
+func yes(value any) bool {
+	for _, key := range []string{"A_Const", "boolval", "boolval"} {
+		node, _ := value.(map[string]any)
+		value = node[key]
+	}
+	return value == true
+}
+
 // foreignNames returns the names in a statement that carry a schema which the file may not name.
 func (l *linter) foreignNames(s statement) []string {
 	var found []string
@@ -141,9 +150,14 @@ func (l *linter) inBody(value any) (found []string) {
 	return found
 }
 
-// setsPath reports whether an expression calls set_config for the search_path or the role.
-func setsPath(tree any) bool {
-	found := false
+// config is a call of set_config.
+type config struct {
+	setting string // "" for one that only the run tells
+	local   bool   // surely
+}
+
+// configs are the calls of set_config in a statement.
+func configs(tree any) (found []config) {
 	walk(tree, func(key string, value any) {
 		if key != "FuncCall" {
 			return
@@ -151,9 +165,8 @@ func setsPath(tree any) bool {
 		node, _ := value.(map[string]any)
 		path := words(node["funcname"])
 		args, _ := node["args"].([]any)
-		if len(path) > 0 && path[len(path)-1] == "set_config" && len(args) > 0 {
-			setting := constant(args[0])
-			found = found || setting == "" || setting == "search_path" || setting == "role"
+		if len(path) > 0 && path[len(path)-1] == "set_config" && len(args) == 3 {
+			found = append(found, config{constant(args[0]), yes(args[2])})
 		}
 	})
 	return found

@@ -32,6 +32,7 @@ type body struct {
 	SubName     string
 	Concurrent  bool
 	Unique      bool
+	IsLocal     bool `json:"is_local"` // SET
 	Options     []struct{ DefElem option }
 	Params      []struct{ DefElem option }
 	Objects     []struct{ List struct{ Items []text } }

@@ -99,6 +99,11 @@ var (
 		"leave schemas, roles and the search_path to homeroom",
 	}
 
+	sessionSetting = &rule{
+		"session-setting", wrong, "it outlives the file, on the connection that other schools are served by next",
+		"SET LOCAL, or set_config(..., true)",
+	}
+
 	citusAlone = &rule{
 		"citus-alone", doubtful, "Citus takes it as the only subcommand of an ALTER TABLE (its table.c, ErrorIfUnsupportedAlterTableStmt)",
 		"an ALTER TABLE statement for each",
@@ -113,5 +118,6 @@ var (
 // rules are all there are.
 var rules = []*rule{
 	syntax, dropTable, dropColumn, dropSchema, truncate, deleteAll, addNotNull, setNotNull, changeType, volatileDefault, rewriteTable,
-	indexBlocks, uniqueData, needsTxmodeNone, transaction, constraintScans, constraintIndex, renameTable, renameColumn, foreignName, outsideSchema, citusAlone, nolint,
+	indexBlocks, uniqueData, needsTxmodeNone, transaction, constraintScans, constraintIndex, renameTable, renameColumn, foreignName, outsideSchema, sessionSetting,
+	citusAlone, nolint,
 }
