@@ -131,7 +131,7 @@ type climb struct {
 
 // origin is where the schema is: by what was read here, else by what its revision means.
 func (c *climb) origin() origin {
-	from := origin{bare: c.state.Version == "", seen: c.seen, digests: []string{digestOf(c.history)}, begun: c.begun}
+	from := origin{bare: c.state.Version == "", digests: []string{digestOf(c.history)}, begun: c.begun}
 	if !c.seen {
 		from.digests = c.directory.leadsTo(c.state.Version)
 	}

@@ -7,6 +7,7 @@ package fleet
 import (
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -75,6 +76,9 @@ func Load(folder fs.FS) (*Directory, error) {
 	return d, nil
 }
 
+// streams finds COPY FROM STDIN and TO STDOUT.
+var streams = regexp.MustCompile(`(?is)(^|;)\s*COPY\s[^;]*\b(FROM\s+STDIN|TO\s+STDOUT)\b`)
+
 func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	hash, err := sums.SumByName(f.Name())
 	if err != nil {
@@ -83,6 +87,9 @@ func readFile(f migrate.File, sums migrate.HashFile) (file, error) {
 	statements, err := f.Stmts()
 	if err != nil {
 		return file{}, err
+	}
+	if i := slices.IndexFunc(statements, streams.MatchString); i >= 0 {
+		return file{}, fmt.Errorf("statement %d copies from or to the program that sends it, which has nothing to send", i+1)
 	}
 	read := file{name: f.Name(), version: f.Version(), description: f.Desc(), hash: hash, statements: statements, grants: needGrants(statements), settings: slices.ContainsFunc(statements, sets), required: isRequired(f.Bytes())}
 	if local, ok := f.(*migrate.LocalFile); ok {

@@ -87,22 +87,16 @@ var errRaced = errors.New("another run is at work on this schema")
 
 // send sends the parts as one message. A transaction that it opened does not stay open.
 func (f file) send(ctx context.Context, conn *pgx.Conn, parts []line) error {
-	results := conn.PgConn().Exec(ctx, join(parts))
-	done := 0
-	for results.NextResult() {
-		if _, err := results.ResultReader().Close(); err == nil {
-			done++
-		}
-	}
-	err := results.Close()
+	e := exchange{parts: parts}
+	err := e.run(ctx, conn.PgConn())
 	if err == nil {
 		return nil
 	}
 	if status := conn.PgConn().TxStatus(); status != 'I' && !conn.IsClosed() {
 		_ = conn.PgConn().Exec(ctx, "ROLLBACK").Close()
 	}
-	at := f.culprit(err, parts, done)
-	if at.waits && stateOf(err) == "22P02" {
+	at := f.culprit(err, parts, e.done)
+	if e.raced || at.waits && (stateOf(err) == "22P02" || stateOf(err) == "55P03") {
 		return errRaced
 	}
 	failure := explain(err)

@@ -12,8 +12,7 @@ import (
 // out, and it fails where one has come between.
 func (d Drift) Script() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "BEGIN;\nSET LOCAL lock_timeout = '3s';\nSET LOCAL statement_timeout = 0;\n%sSET LOCAL search_path = %s;\n%s",
-		terminated(locks(d.Schema, "_xact").text), ident(d.Schema), unmoved(d.Schema, d.Version))
+	b.WriteString("BEGIN;\n" + join([]line{entrance(d.Schema), locked(d.Schema)}) + unmoved(d.Schema, d.Version))
 	for _, statement := range d.SQL {
 		b.WriteString(statement + ";\n")
 	}

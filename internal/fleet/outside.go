@@ -77,12 +77,12 @@ func (c *climb) outside(ctx context.Context, f file) (err error) {
 
 // opening takes the schema for this connection and records that the file has begun.
 func (f file) opening(schema string, from origin) []line {
-	parts := []line{impatient, ours("SET statement_timeout = 0"), ours("SET search_path = %s", ident(schema)), locks(schema, "")}
+	parts := []line{impatient, ours("SET statement_timeout = 0"), ours("SET search_path = %s", ident(schema)), locks(schema, ""), ours("BEGIN")}
 	if from.bare {
 		parts = append(parts, revisionsTable(schema))
 	}
-	return append(parts, from.guard(schema), f.record(schema, 0, `
-ON CONFLICT (version) DO UPDATE SET total = excluded.total, hash = excluded.hash`))
+	return append(parts, locked(schema), pastOf(schema), checked(schema, check{from: from}), f.record(schema, 0, `
+ON CONFLICT (version) DO UPDATE SET total = excluded.total, hash = excluded.hash`), ours("COMMIT"))
 }
 
 // closing records that the file is done.

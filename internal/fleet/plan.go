@@ -24,14 +24,14 @@ func (d *Directory) Script(schema string, s State) string {
 		f, from := d.file(pending), origin{bare: version == "", digests: d.leadsTo(version)}
 		b.WriteString("-- " + f.name + "\n")
 		if f.concurrent {
-			b.WriteString(join(f.opening(schema, from)))
+			b.WriteString(f.printed(schema, f.opening(schema, from)))
 			for i := range f.statements {
 				steps, _ := f.steps(schema, i)
 				b.WriteString(join(steps))
 			}
 			b.WriteString(join([]line{f.closing(schema, 0)}))
 		} else {
-			b.WriteString(join(f.script(schema, from)))
+			b.WriteString(f.printed(schema, f.script(schema, from)))
 		}
 		version = d.standsFor(pending)
 	}

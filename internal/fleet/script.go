@@ -4,14 +4,24 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // line is one statement of a message: of a file, or of ours around those.
 type line struct {
 	text   string
 	number int  // of the file's statement, from 1; 0 for ours
-	waits  bool // it fails while another run has the schema, or has been faster
+	waits  bool // it fails while another run has the schema
+	check  *check
+}
+
+// check is where a message waits for us, in a COPY that takes rows: the history has come by then, and it
+// goes on if that is what it is believed to be.
+type check struct {
+	from origin
+	row  func(took time.Duration) string // of the revision that the message makes; nil if another line has it
 }
 
 func ours(format string, args ...any) line { return line{text: fmt.Sprintf(format, args...)} }
@@ -34,37 +44,61 @@ func join(parts []line) string {
 	return b.String()
 }
 
+// printed shows the parts as a person would send them, without our look at the history.
+func (f file) printed(schema string, parts []line) string {
+	var shown []line
+	for _, p := range parts {
+		switch {
+		case p.check != nil && p.check.row != nil:
+			shown = append(shown, f.record(schema, len(f.statements), ""))
+		case p.number > 0 || !strings.HasPrefix(p.text, "COPY "):
+			shown = append(shown, p)
+		}
+	}
+	return join(shown)
+}
+
 // origin is where a schema is before a file is applied.
 type origin struct {
 	bare    bool      // there may be no table of revisions yet
-	seen    bool      // it was read, not concluded
 	digests []string  // its history is one of these
 	begun   *revision // of the file, where it was applied in part
 }
 
+// agrees reports whether a history, in any order, is what it is believed to be, without what was begun of
+// the next file.
+func (o origin) agrees(history []revision) bool {
+	history = slices.DeleteFunc(slices.Clone(history), func(r revision) bool {
+		return strings.HasPrefix(r.version, ".") || o.begun != nil && r.version == o.begun.version && r.applied == o.begun.applied
+	})
+	slices.SortFunc(history, func(a, b revision) int { return strings.Compare(a.version, b.version) })
+	return slices.Contains(o.digests, digestOf(history))
+}
+
 // script is one message, one transaction: what is left of the file and its record, or nothing.
 func (f file) script(schema string, from origin) []line {
-	done, found := 0, ""
+	parts := []line{ours("BEGIN ISOLATION LEVEL READ COMMITTED"), entrance(schema)}
+	if from.bare { // nothing is there to be locked
+		parts = append(parts, locks(schema, "_xact"), revisionsTable(schema))
+	}
+	parts = append(parts, locked(schema), pastOf(schema))
+	done := 0
 	if from.begun != nil {
-		done, found = from.begun.applied, `
-ON CONFLICT (version) DO UPDATE SET applied = excluded.applied, total = excluded.total, executed_at = excluded.executed_at,
-execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL`
+		done = from.begun.applied
 	}
-	parts := []line{
-		ours("BEGIN ISOLATION LEVEL READ COMMITTED"),
-		entrance(schema),
-	}
-	if from.bare {
-		parts = append(parts, revisionsTable(schema))
-	}
-	parts = append(parts, from.guard(schema))
 	for i, statement := range f.statements[done:] {
 		parts = append(parts, line{text: statement, number: done + i + 1})
 	}
 	if f.grants {
 		parts = append(parts, line{text: grants(schema)})
 	}
-	parts = append(parts, f.record(schema, len(f.statements), found), ours("COMMIT"))
+	if from.begun == nil {
+		parts = append(parts, checked(schema, check{from, f.row}), ours("COMMIT"))
+	} else {
+		parts = append(parts, checked(schema, check{from: from}), f.record(schema, len(f.statements), `
+ON CONFLICT (version) DO UPDATE SET applied = excluded.applied, total = excluded.total, executed_at = excluded.executed_at,
+execution_time = excluded.execution_time, hash = excluded.hash, error = NULL, error_stmt = NULL, partial_hashes = NULL`), ours("COMMIT"))
+	}
 	if f.settings {
 		parts = append(parts, pristine...)
 	}
@@ -89,42 +123,59 @@ func sets(statement string) bool {
 // fnv32("atlas_migrate_execute"). Ours is shared: our workers run beside each other, not beside it.
 const commandLock = 2686470616
 
-// entrance sets what holds for a transaction and takes the locks, all in one statement: each one more
-// costs a tenth of what a small ALTER does.
+// entrance sets what holds for a transaction and keeps the atlas command out, all in one statement: each
+// one more costs a tenth of what a small ALTER does.
 func entrance(schema string) line {
 	return line{waits: true, text: fmt.Sprintf("SELECT set_config('lock_timeout', '3s', true), set_config('statement_timeout', '0', true), set_config('search_path', %s, true), %s",
-		literal(ident(schema)), lock(schema, "_xact"))}
+		literal(ident(schema)), unless(fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d)", commandLock)))}
 }
 
-// locks keeps the atlas command out and any other run of ours off this schema. It does not wait: who
-// waits inside a statement would hold up CREATE INDEX CONCURRENTLY elsewhere, and that again us.
-// Where they are taken it fails by a cast, which costs less than a DO that raises.
+// locks keep the atlas command out, and others of our runs where the table of revisions can't: before it is
+// made, and outside a transaction.
 func locks(schema, scope string) line {
-	return line{waits: true, text: "SELECT " + lock(schema, scope)}
+	return line{waits: true, text: "SELECT " + unless(fmt.Sprintf("pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0))",
+		scope, commandLock, literal("homeroom_migrate:"+schema)))}
 }
 
-func lock(schema, scope string) string {
-	return fmt.Sprintf(`CASE WHEN pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0)) THEN 0
-ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))
+// unless fails where locks are taken, by a cast, which costs less than a DO that raises. Nobody waits: who
+// waits inside a statement would hold up CREATE INDEX CONCURRENTLY elsewhere, and that again us.
+func unless(locks string) string {
+	return "CASE WHEN " + locks + " THEN 0\nELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END"
 }
 
-// guard fails unless the schema's history is what it is believed to be, without what was begun of the
-// next file. By itself it costs less than as a part of the record. Notes of the atlas command are only
-// left out where they were seen.
-func (o origin) guard(schema string) line {
-	digests := []string{"NULL"}
-	for _, digest := range o.digests {
-		digests = append(digests, literal(digest))
+// locked keeps everybody else who would add to the schema's history off it, to the end of the transaction.
+func locked(schema string) line {
+	return line{waits: true, text: fmt.Sprintf("LOCK TABLE %s.atlas_schema_revisions IN SHARE ROW EXCLUSIVE MODE NOWAIT", ident(schema))}
+}
+
+// pastOf asks for the schema's history. A query for it costs as much as a small ALTER, for it is planned; a
+// COPY isn't.
+func pastOf(schema string) line {
+	return ours("COPY %s.atlas_schema_revisions (version, hash, applied, total, error) TO STDOUT", ident(schema))
+}
+
+// pastRow reads a row of that (PostgreSQL manual, COPY, text format). None of our texts needs an escape; a
+// history that has one is not ours.
+func pastRow(text string) (r revision) {
+	columns := strings.Split(strings.TrimSuffix(text, "\n"), "\t")
+	if len(columns) != 5 {
+		return revision{version: text}
 	}
-	where := ""
-	if o.seen {
-		where = " WHERE version NOT LIKE '.%'"
-	}
-	if o.begun != nil {
-		where += fmt.Sprintf(" AND NOT (version = %s AND applied = %d)", literal(o.begun.version), o.begun.applied)
-	}
-	return line{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN coalesce(md5(string_agg(version || ' ' || CASE WHEN applied = total AND error IS NULL THEN hash ELSE '' END, E'\n' ORDER BY version COLLATE "C")), '') IN (%s) THEN 0
-ELSE ('homeroom: another run was faster, here is ' || coalesce(max(version), 'nothing'))::int END FROM %s.atlas_schema_revisions%s`, strings.Join(digests, ", "), ident(schema), where)}
+	r = revision{version: columns[0], hash: columns[1], failed: columns[4] != `\N`}
+	r.applied, _ = strconv.Atoi(columns[2])
+	r.total, _ = strconv.Atoi(columns[3])
+	return r
+}
+
+// checked takes the revision's row, if the history is right.
+func checked(schema string, c check) line {
+	return line{check: &c, text: fmt.Sprintf("COPY %s.atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version) FROM STDIN", ident(schema))}
+}
+
+// row is the row that record inserts, for a COPY.
+func (f file) row(took time.Duration) string {
+	text := strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+	return fmt.Sprintf("%s\t%s\t2\t%[3]d\t%[3]d\tnow\t%d\t%s\thomeroom\n", text.Replace(f.version), text.Replace(f.description), len(f.statements), took.Nanoseconds(), f.hash)
 }
 
 // leadsTo are the digests of the histories along the directory that end at a revision.
