@@ -166,6 +166,71 @@ func TestRightLoginsDoNotCount(t *testing.T) {
 	})
 }
 
+// TestManyAtOnce holds that those behind one address can all log in at once: whoever waits in vain for
+// a hash is to come again in a moment, and nothing is held against anybody.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(o *office) {
+		t := o.t
+		const people = auth.AttemptsPerAddress + 10
+		hash, err := o.Passwords.Hash(t.Context(), "", password)
+		must(t, err)
+		for i := range people {
+			o.add(fmt.Sprintf("%d@example.org", i), new(string(hash)), true)
+		}
+		gate := make(chan struct{})
+		open := sync.OnceFunc(func() { close(gate) })
+		o.Passwords.Around(func(compute func()) {
+			<-gate
+			compute()
+		})
+		var group sync.WaitGroup
+		var in atomic.Int64
+		for i := range people {
+			group.Go(func() {
+				_, err := o.Login(context.Background(), o.book, auth.Credentials{Email: fmt.Sprintf("%d@example.org", i), Password: password, Address: "192.0.2.1"})
+				if err == nil {
+					in.Add(1)
+				} else if f := fault.Of(err); f.Kind != fault.RateLimited || f.RetryAfter > time.Minute {
+					t.Error(err)
+				}
+				open() // somebody has waited in vain
+			})
+		}
+		group.Wait()
+		if n := o.attempts(); n != 0 || in.Load() == 0 || in.Load() == people {
+			t.Errorf("%d attempts are held against somebody; %d got in", n, in.Load())
+		}
+		for i := range people {
+			_, err := o.login(t, fmt.Sprintf("%d@example.org", i), password, "192.0.2.1")
+			must(t, err)
+		}
+	})
+}
+
+// TestWhoLeaves holds that an attempt whose client does not wait for the answer counts as it would have.
+func TestWhoLeaves(t *testing.T) {
+	t.Parallel()
+	inBoth(t, func(o *office) {
+		t := o.t
+		o.person(t, email)
+		for _, c := range []struct {
+			password string
+			counts   int
+		}{{password, 0}, {"wrong", 2}} { // the account's and the address's
+			ctx, leave := context.WithCancel(t.Context())
+			o.Passwords.Around(func(compute func()) {
+				leave()
+				compute()
+			})
+			_, _ = o.Login(ctx, o.book, auth.Credentials{Email: email, Password: c.password, Address: "192.0.2.1"})
+			if n := o.attempts(); n != c.counts {
+				t.Errorf("%s: %d attempts", c.password, n)
+			}
+		}
+	})
+}
+
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	inBoth(t, func(o *office) {

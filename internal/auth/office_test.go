@@ -40,6 +40,7 @@ type office struct {
 	updated    func(id uuid.UUID) time.Time
 	check      func(token string) (auth.Principal, error)
 	rows       func() int
+	attempts   func() int // that are held against somebody
 	secretRows func() [][]byte
 }
 
@@ -84,6 +85,12 @@ func platformOffice(t *testing.T) *office {
 	o.updated = func(id uuid.UUID) time.Time { return db.Operator.GetX(ctx, id).UpdatedAt }
 	o.check = o.Tokens.ByPlatformToken
 	o.rows = func() int { return db.RefreshToken.Query().CountX(ctx) + db.LoginLimit.Query().CountX(ctx) }
+	o.attempts = func() (sum int) {
+		for _, row := range db.LoginLimit.Query().AllX(ctx) {
+			sum += row.Attempts
+		}
+		return sum
+	}
 	o.secretRows = func() (hashes [][]byte) {
 		for _, row := range db.RefreshToken.Query().AllX(ctx) {
 			hashes = append(hashes, row.SecretHash)
@@ -108,6 +115,12 @@ func schoolOffice(t *testing.T) (*office, *tenantdb.Client) {
 	o.updated = func(id uuid.UUID) time.Time { return db.User.GetX(ctx, id).UpdatedAt }
 	o.check = func(token string) (auth.Principal, error) { return o.Tokens.BySchoolToken(school, token) }
 	o.rows = func() int { return db.RefreshToken.Query().CountX(ctx) + db.LoginLimit.Query().CountX(ctx) }
+	o.attempts = func() (sum int) {
+		for _, row := range db.LoginLimit.Query().AllX(ctx) {
+			sum += row.Attempts
+		}
+		return sum
+	}
 	o.secretRows = func() (hashes [][]byte) {
 		for _, row := range db.RefreshToken.Query().AllX(ctx) {
 			hashes = append(hashes, row.SecretHash)
