@@ -41,6 +41,7 @@ func (s Service) registerLife(api huma.API) {
 
 	restore := operation("restore-school", http.MethodPost, "/schools/{id}/restore/", "Schools", "Restore a deleted school", writers)
 	restore.DefaultStatus = http.StatusOK
+	restore.Description = "Brings the school back as it was. One whose purge has begun can't be restored."
 	huma.Register(api, restore, func(ctx context.Context, in *SchoolPath) (*wire.Item[School], error) {
 		return schoolItem(s.Platform.Restore(ctx, actor(ctx), in.ID))
 	})
