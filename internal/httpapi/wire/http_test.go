@@ -242,7 +242,7 @@ func TestPatternReachesTheLogger(t *testing.T) {
 	register(wire.NewAPI(mux, wire.Document{}))
 	for _, target := range []string{path, strings.TrimSuffix(path, "/")} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
-		wire.Handler(mux).ServeHTTP(httptest.NewRecorder(), r)
+		wire.Handler(mux, nil).ServeHTTP(httptest.NewRecorder(), r)
 		if r.Pattern != "GET /api/students/{id}/{$}" || r.URL.Path != target {
 			t.Errorf("pattern %q, path %q", r.Pattern, r.URL.Path)
 		}

@@ -176,7 +176,7 @@ func serve(t *testing.T) (*httptest.Server, huma.API, *bytes.Buffer) {
 	register(api)
 	wire.Complete(api)
 	logger := zerolog.New(logged)
-	handler := wire.Handler(mux)
+	handler := wire.Handler(mux, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(logger.WithContext(wire.Begin(w, r))))
 	}))
