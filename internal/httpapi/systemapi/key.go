@@ -73,7 +73,7 @@ func (s Service) registerKeys(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return wire.NewItem(APIKeyOf(row), row.UpdatedAt), nil
+			return wire.NewShown(APIKeyOf(row), row.UpdatedAt), nil
 		})
 	revoke := operation("revoke-api-key", http.MethodDelete, one, tag, "Revoke an API key", owners)
 	revoke.Description = "Ends the key at once. It stays in the list, with the time of its end."

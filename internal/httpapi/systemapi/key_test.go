@@ -27,8 +27,10 @@ func TestKeys(t *testing.T) {
 	if strings.Contains(p.snapshot(t), secret) {
 		t.Error("the secret is in the database")
 	}
+	unused := "If-None-Match: " + p.call(t, "GET", path, nil).etag()
+	p.call(t, "GET", path, nil, unused).want(t, http.StatusNotModified)
 	p.call(t, "GET", "schools/", nil, "Authorization: bearer "+token).want(t, http.StatusOK)
-	p.call(t, "GET", path, nil).want(t, http.StatusOK, `"last_used_at":"2`)
+	p.call(t, "GET", path, nil, unused).want(t, http.StatusOK, `"last_used_at":"2`)
 	p.call(t, "DELETE", path, nil).want(t, http.StatusNoContent)
 	p.call(t, "GET", "schools/", nil, "Authorization: Bearer "+token).want(t, http.StatusUnauthorized)
 	ended := p.call(t, "GET", path, nil).want(t, http.StatusOK, `"revoked_at":"2`)

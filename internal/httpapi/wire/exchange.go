@@ -140,7 +140,7 @@ func (x *exchange) SetStatus(status int) {
 		if cmp.Or(header.Get("Cache-Control"), "no-store") == "no-store" {
 			header.Set("Cache-Control", "private, no-cache")
 		}
-		if hasTag(x.Header("If-None-Match"), tag, true) {
+		if hasTag(x.Header("If-None-Match"), true, func(known string) bool { return known == tag }) {
 			status, x.mute = http.StatusNotModified, true
 			header.Del("Content-Type")
 		}
