@@ -179,6 +179,9 @@ func (d *Desk) Refresh(ctx context.Context, b Book, token, address string) (pass
 		now := d.now()
 		if r.used {
 			replayed = true // what is written now must stay, so it is no error yet
+			if r.revoked {
+				return nil
+			}
 			if err := b.revoke(ctx, r.family, now); err != nil {
 				return err
 			}
