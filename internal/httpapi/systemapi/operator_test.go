@@ -77,12 +77,16 @@ func TestSession(t *testing.T) {
 	in := p.login(t, "ada@example.org", password).want(t, http.StatusOK, "Cache-Control: no-store", `"expires_at":"2`, `"refresh_expires_at":"2`, "!argon2")
 	p.call(t, "GET", "me/", nil, as(in)).want(t, http.StatusOK, `{"kind":"operator","id":"`+strings.Split(ada, "/")[1]+`","name":"The viewer","email":"ada@example.org","role":"viewer"}`)
 	p.call(t, "GET", "me/", nil).want(t, http.StatusOK, `{"kind":"api-key","id":"`, `"name":"the owner","email":null,"role":"owner"}`)
+	tag := "If-None-Match: " + p.call(t, "GET", "me/", nil, as(in)).etag()
+	p.call(t, "GET", "me/", nil, as(in), tag).want(t, http.StatusNotModified)
+	p.call(t, "GET", "me/", nil, tag).want(t, http.StatusOK, `"kind":"api-key"`)
 	p.call(t, "GET", "schools/", nil, as(in)).want(t, http.StatusOK)
 	p.call(t, "POST", "schools/", `{}`, as(in)).want(t, http.StatusForbidden)
 
 	// A change counts with the next request, in tokens that are out too.
 	p.call(t, "PATCH", ada, `{"role":"operator"}`).want(t, http.StatusOK)
 	p.call(t, "POST", "schools/", `{}`, as(in)).want(t, http.StatusUnprocessableEntity)
+	p.call(t, "GET", "me/", nil, as(in), tag).want(t, http.StatusOK, `"role":"operator"`)
 	next := p.refresh(t, in.body["refresh_token"]).want(t, http.StatusOK)
 	p.call(t, "DELETE", ada, nil).want(t, http.StatusNoContent)
 	p.call(t, "GET", "schools/", nil, as(next)).want(t, http.StatusUnauthorized)

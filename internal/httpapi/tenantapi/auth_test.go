@@ -36,6 +36,9 @@ func TestTokens(t *testing.T) {
 	if p.snapshot(t) != before {
 		t.Error("somebody without a token has changed something")
 	}
+	school := p.call(t, "GET", "school/", nil).want(t, 200)
+	p.call(t, "GET", "school/", nil, "If-None-Match: "+school.header.Get("ETag")).want(t, http.StatusNotModified)
+	other.call(t, "GET", "school/", nil, "If-None-Match: "+school.header.Get("ETag")).want(t, 200)
 	for _, scheme := range []string{"bearer ", "BEARER ", "Bearer  "} {
 		p.call(t, "GET", "school/", nil, "Authorization: "+scheme+p.token).
 			want(t, 200, `{"id":"`+p.tenant.ID.String()+`","name":"School a","code":"a"}`)

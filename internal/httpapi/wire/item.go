@@ -23,7 +23,8 @@ func NewItem[T any](body T, updatedAt time.Time) *Item[T] {
 }
 
 // NewShown is NewItem for a resource that shows what is no change of it, such as when it was last used.
-// If-None-Match goes by all that it shows, If-Match by updatedAt alone.
+// If-None-Match goes by all that it shows, If-Match by updatedAt alone, which is zero where nothing can be
+// changed.
 func NewShown[T any](body T, updatedAt time.Time) *Item[T] {
 	return &Item[T]{ETag: shownTag(body, updatedAt), Body: body}
 }
