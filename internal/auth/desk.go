@@ -27,6 +27,7 @@ const (
 	eventRefused = "login-refused"
 	eventLogout  = "logout"
 	eventReplay  = "refresh-replayed"
+	eventInvited = "invite-accepted"
 )
 
 // Desk lets people in, the operators of the platform and the users of schools alike.

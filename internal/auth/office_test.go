@@ -103,7 +103,7 @@ func platformOffice(t *testing.T) *office {
 func schoolOffice(t *testing.T) (*office, *tenantdb.Client) {
 	t.Helper()
 	o, db, ctx, school := newOffice(t), testkit.School(t), t.Context(), uuid.New()
-	o.book = auth.Users(db, school)
+	o.book = auth.Users(db, school, auth.Origin{RequestID: "r-1", Address: "192.0.2.1"})
 	o.add = func(email string, hash *string, active bool) uuid.UUID {
 		return db.User.Create().SetEmail(email).SetFullName("Ada").SetRole(user.RoleTeacher).SetNillablePasswordHash(hash).SetIsActive(active).SaveX(ctx).ID
 	}

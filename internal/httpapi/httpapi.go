@@ -59,7 +59,7 @@ func New(settings Settings, registry *tenancy.Registry, system systemapi.Service
 	return &Handler{
 		settings: settings, registry: registry, system: compressed(wire.Handler(systemMux, ratelimit.Stranger)),
 		tenant: compressed(wire.Handler(tenantMux, ratelimit.Stranger)),
-		cors: crossOrigin(settings.CORSOrigins),
+		cors:   crossOrigin(settings.CORSOrigins),
 	}
 }
 

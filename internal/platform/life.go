@@ -216,13 +216,3 @@ func confirmedBy(confirm string) func(*publicdb.School) error {
 	}
 }
 
-// Impersonated records that somebody is given a token of an admin of a school, and why. A school
-// that is not on the air is a Conflict.
-func (p *Platform) Impersonated(ctx context.Context, by Actor, id uuid.UUID, reason string) error {
-	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
-		if row.State != school.StateReady || !row.IsActive {
-			return fault.New(fault.Conflict, "This school is not on the air.")
-		}
-		return audit(ctx, tx, by, "school.impersonate", row, map[string]any{"reason": reason})
-	})
-}

@@ -33,7 +33,7 @@ type InviteInput struct {
 func registerAuth(api huma.API, desk *auth.Desk) {
 	book := func(ctx context.Context) auth.Book {
 		t := tenantOf(ctx)
-		return auth.Users(t.DB, t.ID)
+		return auth.Users(t.DB, t.ID, auth.Origin{RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)})
 	}
 	signin.Register(api, root, desk, book)
 	accept := signin.Operation("accept-invite", root+"auth/accept-invite/", "Accept an invitation")
