@@ -215,4 +215,3 @@ func confirmedBy(confirm string) func(*publicdb.School) error {
 		return nil
 	}
 }
-
