@@ -95,7 +95,7 @@ func (k keyRevoke) Run(c *console, database *config.Database) error {
 		return usage("%q is no id of a key: see \"homeroom key list\"", k.ID)
 	}
 	return atPlace(c, database, k.Platform, func(p *place) error {
-		if err := p.platform.RevokeKey(c.ctx, platform.Shell, id); err != nil {
+		if err := p.platform.RevokeKey(c.ctx, platform.Shell, id, func(*publicdb.APIKey) error { return nil }); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(c.stdout, "revoked")

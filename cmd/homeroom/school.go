@@ -262,11 +262,11 @@ func (s schoolImpersonate) Run(c *console, database *config.Database) error {
 		if err != nil {
 			return err
 		}
-		if err := p.platform.Impersonated(c.ctx, platform.Shell, row.ID, s.Reason); err != nil {
+		token, expires, err := tokens.ForSchool(row.ID, auth.Principal{Name: platform.Shell.Name, Role: auth.RoleAdmin}, systemapi.Impersonating)
+		if err != nil {
 			return err
 		}
-		token, _, err := tokens.ForSchool(row.ID, auth.Principal{Name: platform.Shell.Name, Role: auth.RoleAdmin}, systemapi.Impersonating)
-		if err != nil {
+		if err := p.platform.Impersonated(c.ctx, platform.Shell, row.ID, s.Reason, expires); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(c.stdout, token)

@@ -19,6 +19,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/academicyear"
 	"github.com/homeroom-sms/homeroom/ent/tenant/assessment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/attendancerecord"
+	"github.com/homeroom-sms/homeroom/ent/tenant/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/tenant/class"
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
@@ -49,6 +50,8 @@ type Client struct {
 	Assessment *AssessmentClient
 	// AttendanceRecord is the client for interacting with the AttendanceRecord builders.
 	AttendanceRecord *AttendanceRecordClient
+	// AuditEvent is the client for interacting with the AuditEvent builders.
+	AuditEvent *AuditEventClient
 	// Class is the client for interacting with the Class builders.
 	Class *ClassClient
 	// ClassTeacher is the client for interacting with the ClassTeacher builders.
@@ -93,6 +96,7 @@ func (c *Client) init() {
 	c.AcademicYear = NewAcademicYearClient(c.config)
 	c.Assessment = NewAssessmentClient(c.config)
 	c.AttendanceRecord = NewAttendanceRecordClient(c.config)
+	c.AuditEvent = NewAuditEventClient(c.config)
 	c.Class = NewClassClient(c.config)
 	c.ClassTeacher = NewClassTeacherClient(c.config)
 	c.Enrollment = NewEnrollmentClient(c.config)
@@ -203,6 +207,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		AcademicYear:           NewAcademicYearClient(cfg),
 		Assessment:             NewAssessmentClient(cfg),
 		AttendanceRecord:       NewAttendanceRecordClient(cfg),
+		AuditEvent:             NewAuditEventClient(cfg),
 		Class:                  NewClassClient(cfg),
 		ClassTeacher:           NewClassTeacherClient(cfg),
 		Enrollment:             NewEnrollmentClient(cfg),
@@ -240,6 +245,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		AcademicYear:           NewAcademicYearClient(cfg),
 		Assessment:             NewAssessmentClient(cfg),
 		AttendanceRecord:       NewAttendanceRecordClient(cfg),
+		AuditEvent:             NewAuditEventClient(cfg),
 		Class:                  NewClassClient(cfg),
 		ClassTeacher:           NewClassTeacherClient(cfg),
 		Enrollment:             NewEnrollmentClient(cfg),
@@ -284,10 +290,10 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.Class, c.ClassTeacher,
-		c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit, c.RefreshToken,
-		c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
-		c.WhatsAppStudentMapping,
+		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.AuditEvent, c.Class,
+		c.ClassTeacher, c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit,
+		c.RefreshToken, c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject,
+		c.Term, c.User, c.WhatsAppStudentMapping,
 	} {
 		n.Use(hooks...)
 	}
@@ -297,10 +303,10 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.Class, c.ClassTeacher,
-		c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit, c.RefreshToken,
-		c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject, c.Term, c.User,
-		c.WhatsAppStudentMapping,
+		c.AcademicYear, c.Assessment, c.AttendanceRecord, c.AuditEvent, c.Class,
+		c.ClassTeacher, c.Enrollment, c.Guardian, c.IdempotencyKey, c.LoginLimit,
+		c.RefreshToken, c.Result, c.Staff, c.Student, c.StudentGuardian, c.Subject,
+		c.Term, c.User, c.WhatsAppStudentMapping,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -315,6 +321,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Assessment.mutate(ctx, m)
 	case *AttendanceRecordMutation:
 		return c.AttendanceRecord.mutate(ctx, m)
+	case *AuditEventMutation:
+		return c.AuditEvent.mutate(ctx, m)
 	case *ClassMutation:
 		return c.Class.mutate(ctx, m)
 	case *ClassTeacherMutation:
@@ -826,6 +834,139 @@ func (c *AttendanceRecordClient) mutate(ctx context.Context, m *AttendanceRecord
 		return (&AttendanceRecordDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("tenant: unknown AttendanceRecord mutation op: %q", m.Op())
+	}
+}
+
+// AuditEventClient is a client for the AuditEvent schema.
+type AuditEventClient struct {
+	config
+}
+
+// NewAuditEventClient returns a client for the AuditEvent from the given config.
+func NewAuditEventClient(c config) *AuditEventClient {
+	return &AuditEventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `auditevent.Hooks(f(g(h())))`.
+func (c *AuditEventClient) Use(hooks ...Hook) {
+	c.hooks.AuditEvent = append(c.hooks.AuditEvent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `auditevent.Intercept(f(g(h())))`.
+func (c *AuditEventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AuditEvent = append(c.inters.AuditEvent, interceptors...)
+}
+
+// Create returns a builder for creating a AuditEvent entity.
+func (c *AuditEventClient) Create() *AuditEventCreate {
+	mutation := newAuditEventMutation(c.config, OpCreate)
+	return &AuditEventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AuditEvent entities.
+func (c *AuditEventClient) CreateBulk(builders ...*AuditEventCreate) *AuditEventCreateBulk {
+	return &AuditEventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AuditEventClient) MapCreateBulk(slice any, setFunc func(*AuditEventCreate, int)) *AuditEventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AuditEventCreateBulk{err: fmt.Errorf("calling to AuditEventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AuditEventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AuditEventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AuditEvent.
+func (c *AuditEventClient) Update() *AuditEventUpdate {
+	mutation := newAuditEventMutation(c.config, OpUpdate)
+	return &AuditEventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AuditEventClient) UpdateOne(_m *AuditEvent) *AuditEventUpdateOne {
+	mutation := newAuditEventMutation(c.config, OpUpdateOne, withAuditEvent(_m))
+	return &AuditEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AuditEventClient) UpdateOneID(id uuid.UUID) *AuditEventUpdateOne {
+	mutation := newAuditEventMutation(c.config, OpUpdateOne, withAuditEventID(id))
+	return &AuditEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AuditEvent.
+func (c *AuditEventClient) Delete() *AuditEventDelete {
+	mutation := newAuditEventMutation(c.config, OpDelete)
+	return &AuditEventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AuditEventClient) DeleteOne(_m *AuditEvent) *AuditEventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AuditEventClient) DeleteOneID(id uuid.UUID) *AuditEventDeleteOne {
+	builder := c.Delete().Where(auditevent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AuditEventDeleteOne{builder}
+}
+
+// Query returns a query builder for AuditEvent.
+func (c *AuditEventClient) Query() *AuditEventQuery {
+	return &AuditEventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAuditEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AuditEvent entity by its id.
+func (c *AuditEventClient) Get(ctx context.Context, id uuid.UUID) (*AuditEvent, error) {
+	return c.Query().Where(auditevent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AuditEventClient) GetX(ctx context.Context, id uuid.UUID) *AuditEvent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AuditEventClient) Hooks() []Hook {
+	return c.hooks.AuditEvent
+}
+
+// Interceptors returns the client interceptors.
+func (c *AuditEventClient) Interceptors() []Interceptor {
+	return c.inters.AuditEvent
+}
+
+func (c *AuditEventClient) mutate(ctx context.Context, m *AuditEventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AuditEventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AuditEventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AuditEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AuditEventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("tenant: unknown AuditEvent mutation op: %q", m.Op())
 	}
 }
 
@@ -3355,14 +3496,16 @@ func (c *WhatsAppStudentMappingClient) mutate(ctx context.Context, m *WhatsAppSt
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		AcademicYear, Assessment, AttendanceRecord, Class, ClassTeacher, Enrollment,
-		Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff, Student,
-		StudentGuardian, Subject, Term, User, WhatsAppStudentMapping []ent.Hook
+		AcademicYear, Assessment, AttendanceRecord, AuditEvent, Class, ClassTeacher,
+		Enrollment, Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff,
+		Student, StudentGuardian, Subject, Term, User,
+		WhatsAppStudentMapping []ent.Hook
 	}
 	inters struct {
-		AcademicYear, Assessment, AttendanceRecord, Class, ClassTeacher, Enrollment,
-		Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff, Student,
-		StudentGuardian, Subject, Term, User, WhatsAppStudentMapping []ent.Interceptor
+		AcademicYear, Assessment, AttendanceRecord, AuditEvent, Class, ClassTeacher,
+		Enrollment, Guardian, IdempotencyKey, LoginLimit, RefreshToken, Result, Staff,
+		Student, StudentGuardian, Subject, Term, User,
+		WhatsAppStudentMapping []ent.Interceptor
 	}
 )
 

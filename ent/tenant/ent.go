@@ -15,6 +15,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/academicyear"
 	"github.com/homeroom-sms/homeroom/ent/tenant/assessment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/attendancerecord"
+	"github.com/homeroom-sms/homeroom/ent/tenant/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/tenant/class"
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
@@ -93,6 +94,7 @@ func checkColumn(t, c string) error {
 			academicyear.Table:           academicyear.ValidColumn,
 			assessment.Table:             assessment.ValidColumn,
 			attendancerecord.Table:       attendancerecord.ValidColumn,
+			auditevent.Table:             auditevent.ValidColumn,
 			class.Table:                  class.ValidColumn,
 			classteacher.Table:           classteacher.ValidColumn,
 			enrollment.Table:             enrollment.ValidColumn,

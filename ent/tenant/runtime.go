@@ -9,6 +9,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/academicyear"
 	"github.com/homeroom-sms/homeroom/ent/tenant/assessment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/attendancerecord"
+	"github.com/homeroom-sms/homeroom/ent/tenant/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/tenant/class"
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
@@ -162,6 +163,35 @@ func init() {
 	attendancerecordDescID := attendancerecordMixinFields0[0].Descriptor()
 	// attendancerecord.DefaultID holds the default value on creation for the id field.
 	attendancerecord.DefaultID = attendancerecordDescID.Default.(func() uuid.UUID)
+	auditeventMixin := schema.AuditEvent{}.Mixin()
+	auditeventMixinFields0 := auditeventMixin[0].Fields()
+	_ = auditeventMixinFields0
+	auditeventFields := schema.AuditEvent{}.Fields()
+	_ = auditeventFields
+	// auditeventDescAt is the schema descriptor for at field.
+	auditeventDescAt := auditeventFields[0].Descriptor()
+	// auditevent.DefaultAt holds the default value on creation for the at field.
+	auditevent.DefaultAt = auditeventDescAt.Default.(func() time.Time)
+	// auditeventDescActor is the schema descriptor for actor field.
+	auditeventDescActor := auditeventFields[1].Descriptor()
+	// auditevent.ActorValidator is a validator for the "actor" field. It is called by the builders before save.
+	auditevent.ActorValidator = auditeventDescActor.Validators[0].(func(string) error)
+	// auditeventDescAction is the schema descriptor for action field.
+	auditeventDescAction := auditeventFields[2].Descriptor()
+	// auditevent.ActionValidator is a validator for the "action" field. It is called by the builders before save.
+	auditevent.ActionValidator = auditeventDescAction.Validators[0].(func(string) error)
+	// auditeventDescRequestID is the schema descriptor for request_id field.
+	auditeventDescRequestID := auditeventFields[3].Descriptor()
+	// auditevent.RequestIDValidator is a validator for the "request_id" field. It is called by the builders before save.
+	auditevent.RequestIDValidator = auditeventDescRequestID.Validators[0].(func(string) error)
+	// auditeventDescAddress is the schema descriptor for address field.
+	auditeventDescAddress := auditeventFields[4].Descriptor()
+	// auditevent.AddressValidator is a validator for the "address" field. It is called by the builders before save.
+	auditevent.AddressValidator = auditeventDescAddress.Validators[0].(func(string) error)
+	// auditeventDescID is the schema descriptor for id field.
+	auditeventDescID := auditeventMixinFields0[0].Descriptor()
+	// auditevent.DefaultID holds the default value on creation for the id field.
+	auditevent.DefaultID = auditeventDescID.Default.(func() uuid.UUID)
 	classMixin := schema.Class{}.Mixin()
 	classMixinFields0 := classMixin[0].Fields()
 	_ = classMixinFields0

@@ -20,6 +20,8 @@ type Tx struct {
 	Assessment *AssessmentClient
 	// AttendanceRecord is the client for interacting with the AttendanceRecord builders.
 	AttendanceRecord *AttendanceRecordClient
+	// AuditEvent is the client for interacting with the AuditEvent builders.
+	AuditEvent *AuditEventClient
 	// Class is the client for interacting with the Class builders.
 	Class *ClassClient
 	// ClassTeacher is the client for interacting with the ClassTeacher builders.
@@ -184,6 +186,7 @@ func (tx *Tx) init() {
 	tx.AcademicYear = NewAcademicYearClient(tx.config)
 	tx.Assessment = NewAssessmentClient(tx.config)
 	tx.AttendanceRecord = NewAttendanceRecordClient(tx.config)
+	tx.AuditEvent = NewAuditEventClient(tx.config)
 	tx.Class = NewClassClient(tx.config)
 	tx.ClassTeacher = NewClassTeacherClient(tx.config)
 	tx.Enrollment = NewEnrollmentClient(tx.config)

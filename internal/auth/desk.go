@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -16,6 +17,8 @@ const (
 	// refreshLifetime is of a family: however busy they are, people show their password once in 30 days
 	// (NIST SP 800-63B, section 4.1.3).
 	refreshLifetime = 30 * 24 * time.Hour
+	// settleTime is what counting an attempt that led nowhere may take.
+	settleTime = 5 * time.Second
 )
 
 // What a book is told of.
@@ -24,6 +27,7 @@ const (
 	eventRefused = "login-refused"
 	eventLogout  = "logout"
 	eventReplay  = "refresh-replayed"
+	eventInvited = "invite-accepted"
 )
 
 // Desk lets people in, the operators of the platform and the users of schools alike.
@@ -74,20 +78,34 @@ func (d *Desk) identify(ctx context.Context, b Book, c Credentials, do func(Book
 		return err
 	}
 	t := attemptOf(email, c.Address)
-	if err := t.count(ctx, b, d.now()); err != nil {
+	if err := t.begin(ctx, b, d.now()); err != nil {
 		return err
 	}
 	known, err := b.byEmail(ctx, email)
-	if err != nil && !errors.Is(err, errNone) {
-		return err
+	if err == nil || errors.Is(err, errNone) {
+		err = d.enter(ctx, b, t, known, c.Password, do)
 	}
-	hash, err := d.match(ctx, known, c.Password)
-	if errors.Is(err, errMismatch) {
-		if err := b.note(ctx, eventRefused, known.id); err != nil {
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime) // also for those who have left
+	defer cancel()
+	if !errors.Is(err, errMismatch) {
+		return errors.Join(err, t.giveBack(ctx, b, d.now()))
+	}
+	err = b.inTx(ctx, func(b Book) error {
+		if err := t.wrong(ctx, b, d.now()); err != nil {
 			return err
 		}
-		return wrongLogin()
-	}
+		return b.note(ctx, eventRefused, known.id)
+	})
+	return cmp.Or[error](err, wrongLogin())
+}
+
+// enter calls do, in a transaction in which the account stays as it is, if the password is its own, else it
+// returns errMismatch.
+func (d *Desk) enter(ctx context.Context, b Book, t attempt, known account, password string, do func(Book, account) error) error {
+	hash, err := d.match(ctx, known, password)
 	if err != nil {
 		return err
 	}
@@ -102,7 +120,7 @@ func (d *Desk) identify(ctx context.Context, b Book, c Credentials, do func(Book
 		if err := b.entered(ctx, a, d.now(), hash); err != nil {
 			return err
 		}
-		if err := t.forgive(ctx, b, d.now()); err != nil {
+		if err := t.right(ctx, b, d.now()); err != nil {
 			return err
 		}
 		return do(b, a)
@@ -162,6 +180,9 @@ func (d *Desk) Refresh(ctx context.Context, b Book, token, address string) (pass
 		now := d.now()
 		if r.used {
 			replayed = true // what is written now must stay, so it is no error yet
+			if r.revoked {
+				return nil
+			}
 			if err := b.revoke(ctx, r.family, now); err != nil {
 				return err
 			}

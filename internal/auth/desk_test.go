@@ -2,9 +2,7 @@ package auth_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,79 +88,6 @@ func TestRehash(t *testing.T) {
 		if o.hash(id) != made {
 			t.Error("a hash of today's cost was made anew")
 		}
-	})
-}
-
-// TestFlood holds that an account takes so many attempts, known or not, and no hash is computed beyond.
-func TestFlood(t *testing.T) {
-	t.Parallel()
-	inBoth(t, func(o *office) {
-		t := o.t
-		o.person(t, email)
-		for _, account := range []string{email, "nobody@example.org"} {
-			before := o.hashes.Load()
-			var group sync.WaitGroup
-			var refused atomic.Int64
-			for range 3 * auth.AttemptsPerAccount {
-				group.Go(func() {
-					_, err := o.Login(context.Background(), o.book, auth.Credentials{Email: account, Password: "wrong", Address: uuid.NewString()})
-					if f := fault.Of(err); f.Kind == fault.RateLimited && f.RetryAfter == auth.AttemptWindow {
-						refused.Add(1)
-					} else if f.Kind != fault.Unauthenticated {
-						t.Error(err)
-					}
-				})
-			}
-			group.Wait()
-			if n := o.hashes.Load() - before; n != auth.AttemptsPerAccount || refused.Load() != 2*auth.AttemptsPerAccount {
-				t.Errorf("%s: %d hashes, %d refused", account, n, refused.Load())
-			}
-		}
-		if _, err := o.login(t, email, password, "192.0.2.1"); !fault.Is(err, fault.RateLimited) {
-			t.Errorf("the right password meanwhile: %v", err)
-		}
-		o.wait(auth.AttemptWindow)
-		o.mustLogin(t)
-	})
-}
-
-func TestAddressLimit(t *testing.T) {
-	t.Parallel()
-	inBoth(t, func(o *office) {
-		t := o.t
-		o.person(t, email)
-		try := func(address string) error {
-			_, err := o.login(t, uuid.NewString()+"@example.org", "wrong", address)
-			return err
-		}
-		for range auth.AttemptsPerAddress {
-			wantKind(t, "an attempt", try("2001:db8::1"), fault.Unauthenticated)
-		}
-		before := o.hashes.Load()
-		wantKind(t, "one more", try("2001:db8::2"), fault.RateLimited) // of the same customer
-		if o.hashes.Load() != before {
-			t.Error("a hash was computed")
-		}
-		wantKind(t, "another customer", try("2001:db8:0:1::1"), fault.Unauthenticated)
-	})
-}
-
-// TestRightLoginsDoNotCount holds that a school behind one address can log in as often as it likes.
-func TestRightLoginsDoNotCount(t *testing.T) {
-	t.Parallel()
-	inBoth(t, func(o *office) {
-		t := o.t
-		o.add(email, new(string(auth.Cheap(password))), true)
-		for range auth.AttemptsPerAddress + 2 {
-			o.mustLogin(t)
-		}
-		for range auth.AttemptsPerAccount - 1 {
-			_, err := o.login(t, email, "wrong", "192.0.2.1")
-			wantKind(t, "wrong", err, fault.Unauthenticated)
-		}
-		o.mustLogin(t) // and with it the account's count begins anew
-		_, err := o.login(t, email, "wrong", "192.0.2.1")
-		wantKind(t, "wrong again", err, fault.Unauthenticated)
 	})
 }
 
@@ -252,21 +177,4 @@ func TestRefusedRefreshTokens(t *testing.T) {
 		_, err = o.refresh(t, other.RefreshToken)
 		must(t, err)
 	})
-}
-
-func TestNotes(t *testing.T) {
-	t.Parallel()
-	o := platformOffice(t)
-	o.person(t, email)
-	first := o.mustLogin(t)
-	_, _ = o.login(t, email, "wrong", "")
-	_, _ = o.login(t, "nobody@example.org", "wrong", "")
-	_, err := o.refresh(t, first.RefreshToken)
-	must(t, err)
-	_, _ = o.refresh(t, first.RefreshToken)
-	must(t, o.Logout(t.Context(), o.book, o.mustLogin(t).RefreshToken))
-	want := "[login login-refused login-refused nobody refresh-replayed login logout]"
-	if got := fmt.Sprint(o.events); got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
 }

@@ -82,8 +82,10 @@ func (d *Desk) AcceptInvite(ctx context.Context, b Book, in Acceptance) (pass Pa
 		if err != nil {
 			return err
 		}
-		pass, err = d.pass(ctx, b, a, refresh{expires: d.now().Add(refreshLifetime), address: in.Address})
-		return err
+		if pass, err = d.pass(ctx, b, a, refresh{expires: d.now().Add(refreshLifetime), address: in.Address}); err != nil {
+			return err
+		}
+		return b.note(ctx, eventInvited, a.id)
 	})
 	return pass, err
 }

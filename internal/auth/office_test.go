@@ -39,6 +39,7 @@ type office struct {
 	lastLogin  func(id uuid.UUID) *time.Time
 	updated    func(id uuid.UUID) time.Time
 	check      func(token string) (auth.Principal, error)
+	attempts   func() int // that are held against somebody
 	secretRows func() [][]byte
 }
 
@@ -82,6 +83,12 @@ func platformOffice(t *testing.T) *office {
 	o.lastLogin = func(id uuid.UUID) *time.Time { return db.Operator.GetX(ctx, id).LastLoginAt }
 	o.updated = func(id uuid.UUID) time.Time { return db.Operator.GetX(ctx, id).UpdatedAt }
 	o.check = o.Tokens.ByPlatformToken
+	o.attempts = func() (sum int) {
+		for _, row := range db.LoginLimit.Query().AllX(ctx) {
+			sum += row.Attempts
+		}
+		return sum
+	}
 	o.secretRows = func() (hashes [][]byte) {
 		for _, row := range db.RefreshToken.Query().AllX(ctx) {
 			hashes = append(hashes, row.SecretHash)
@@ -94,7 +101,7 @@ func platformOffice(t *testing.T) *office {
 func schoolOffice(t *testing.T) (*office, *tenantdb.Client) {
 	t.Helper()
 	o, db, ctx, school := newOffice(t), testkit.School(t), t.Context(), uuid.New()
-	o.book = auth.Users(db, school)
+	o.book = auth.Users(db, school, auth.Origin{RequestID: "r-1", Address: "192.0.2.1"})
 	o.add = func(email string, hash *string, active bool) uuid.UUID {
 		return db.User.Create().SetEmail(email).SetFullName("Ada").SetRole(user.RoleTeacher).SetNillablePasswordHash(hash).SetIsActive(active).SaveX(ctx).ID
 	}
@@ -105,6 +112,12 @@ func schoolOffice(t *testing.T) (*office, *tenantdb.Client) {
 	o.lastLogin = func(id uuid.UUID) *time.Time { return db.User.GetX(ctx, id).LastLoginAt }
 	o.updated = func(id uuid.UUID) time.Time { return db.User.GetX(ctx, id).UpdatedAt }
 	o.check = func(token string) (auth.Principal, error) { return o.Tokens.BySchoolToken(school, token) }
+	o.attempts = func() (sum int) {
+		for _, row := range db.LoginLimit.Query().AllX(ctx) {
+			sum += row.Attempts
+		}
+		return sum
+	}
 	o.secretRows = func() (hashes [][]byte) {
 		for _, row := range db.RefreshToken.Query().AllX(ctx) {
 			hashes = append(hashes, row.SecretHash)

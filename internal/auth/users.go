@@ -13,12 +13,15 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/user"
 )
 
-// Users returns the book of one school.
-func Users(db *tenantdb.Client, schoolID uuid.UUID) Book { return users{db, schoolID} }
+// Users returns the book of one school, for a request that comes from origin.
+func Users(db *tenantdb.Client, schoolID uuid.UUID, origin Origin) Book {
+	return users{db, schoolID, origin}
+}
 
 type users struct {
 	db     *tenantdb.Client
 	school uuid.UUID
+	origin Origin
 }
 
 func (u users) inTx(ctx context.Context, do func(Book) error) error {
@@ -26,15 +29,20 @@ func (u users) inTx(ctx context.Context, do func(Book) error) error {
 	if err != nil {
 		return err
 	}
-	return within(tx, func() error { return do(users{tx.Client(), u.school}) })
+	return within(tx, func() error { return do(users{tx.Client(), u.school, u.origin}) })
 }
 
 func (u users) accessToken(tokens *Tokens, a account) (string, time.Time, error) {
 	return tokens.ForSchool(u.school, Principal{Name: userActor + a.id.String(), Role: a.role}, accessLifetime)
 }
 
-// note records nothing: a school keeps no audit.
-func (users) note(context.Context, string, uuid.UUID) error { return nil }
+func (u users) note(ctx context.Context, event string, id uuid.UUID) error {
+	d := Deed{Origin: u.origin, Actor: "nobody", Action: "user." + event}
+	if id != uuid.Nil {
+		d.Actor, d.Details = userActor+id.String(), map[string]any{"user": id}
+	}
+	return d.Record(ctx, u.db)
+}
 
 func (u users) byEmail(ctx context.Context, email string) (account, error) {
 	return userAccount(u.db.User.Query().Where(user.Email(email)).Only(ctx))

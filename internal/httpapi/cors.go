@@ -18,8 +18,8 @@ func crossOrigin(origins []string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-Id"},
-		ExposedHeaders: []string{"ETag", "Link", "Location", "X-Request-Id", "Retry-After", "Idempotency-Replayed"},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Prefer", "Last-Event-ID", "X-Request-Id"},
+		ExposedHeaders: []string{"ETag", "Link", "Location", "X-Request-Id", "Retry-After", "Idempotency-Replayed", "Preference-Applied"},
 		MaxAge:         preflightSeconds,
 	})
 }

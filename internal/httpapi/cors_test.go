@@ -17,7 +17,7 @@ func TestCrossOrigin(t *testing.T) {
 	preflight := func(origin, method, headers string) []string {
 		return []string{"Origin", origin, "Access-Control-Request-Method", method, "Access-Control-Request-Headers", headers}
 	}
-	wanted := "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id"
+	wanted := "authorization,content-type,idempotency-key,if-match,if-none-match,last-event-id,prefer,x-request-id"
 	for _, c := range []struct {
 		method, host, path string
 		headers            []string
@@ -59,7 +59,7 @@ func TestCrossOrigin(t *testing.T) {
 				t.Errorf("%v: %v", c.headers, header)
 			}
 		default:
-			for _, name := range []string{"Etag", "Link", "Location", "X-Request-Id", "Retry-After"} {
+			for _, name := range []string{"Etag", "Link", "Location", "X-Request-Id", "Retry-After", "Idempotency-Replayed", "Preference-Applied"} {
 				if !strings.Contains(header.Get("Access-Control-Expose-Headers"), name) {
 					t.Errorf("%s is not exposed: %v", name, header)
 				}

@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,9 @@ func New(settings Settings, registry *tenancy.Registry, system systemapi.Service
 		mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusSeeOther)) // whoever comes by browser
 	}
 	return &Handler{
-		settings: settings, registry: registry, system: compressed(wire.Handler(systemMux)), tenant: compressed(wire.Handler(tenantMux)),
-		cors: crossOrigin(settings.CORSOrigins),
+		settings: settings, registry: registry, system: compressed(wire.Handler(systemMux, ratelimit.Stranger)),
+		tenant: compressed(wire.Handler(tenantMux, ratelimit.Stranger)),
+		cors:   crossOrigin(settings.CORSOrigins),
 	}
 }
 
@@ -147,7 +149,8 @@ func (h *Handler) route(v *visit, r *http.Request) {
 	}
 	h.inFlight.Add(1)
 	defer h.inFlight.Add(-1)
-	if r.Header.Get("Authorization") == "" { // else the API counts it, once it knows who asks
+	// What may be somebody's, the API counts, once it knows who asks.
+	if r.Header.Get("Authorization") == "" || !strings.HasPrefix(r.URL.Path, "/api/") {
 		if err := ratelimit.Stranger(r.Context()); err != nil {
 			wire.WriteProblem(v, r, err)
 			return
@@ -160,7 +163,7 @@ func (h *Handler) route(v *visit, r *http.Request) {
 	}
 	tenant, err := h.registry.ByHost(r.Context(), r.Host)
 	if err != nil {
-		wire.WriteProblem(v, r, err)
+		wire.WriteProblem(v, r, cmp.Or(ratelimit.Stranger(r.Context()), err))
 		return
 	}
 	v.school = tenant.Code

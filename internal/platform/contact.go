@@ -119,7 +119,7 @@ func contactOwner(ctx context.Context, tx *publicdb.Client, id uuid.UUID) (*publ
 	return owner, err
 }
 
-// UpdateContact changes a WhatsApp contact, its school included.
+// UpdateContact changes a WhatsApp contact, its school included: the audit of each of the two tells it.
 func (p *Platform) UpdateContact(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.WhatsAppContact) (Contact, error)) (row *publicdb.WhatsAppContact, err error) {
 	err = p.changeContact(ctx, id, func(tx *publicdb.Client, old *publicdb.WhatsAppContact) error {
 		c, err := edit(old)
@@ -140,6 +140,15 @@ func (p *Platform) UpdateContact(ctx context.Context, by Actor, id uuid.UUID, ed
 		details["changed"] = changedFields(map[string][2]*string{
 			"phone": {old.Phone, row.Phone}, "whatsapp_user_id": {old.WhatsappUserID, row.WhatsappUserID}, "display_name": {old.DisplayName, row.DisplayName},
 		})
+		if old.SchoolID != owner.ID {
+			before, err := tx.School.Get(ctx, old.SchoolID)
+			if err != nil {
+				return err
+			}
+			if err := audit(ctx, tx, by, "whatsapp-contact.update", before, details); err != nil {
+				return err
+			}
+		}
 		return audit(ctx, tx, by, "whatsapp-contact.update", owner, details)
 	})
 	return row, err

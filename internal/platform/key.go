@@ -63,11 +63,15 @@ func (p *Platform) Key(ctx context.Context, id uuid.UUID) (*publicdb.APIKey, err
 }
 
 // RevokeKey ends an API key at once; its row stays, for the audit. Revoking it again changes nothing.
-func (p *Platform) RevokeKey(ctx context.Context, by Actor, id uuid.UUID) error {
+// check may refuse, given the row as it is at that moment.
+func (p *Platform) RevokeKey(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.APIKey) error) error {
 	return p.inTx(ctx, func(tx *publicdb.Client) error {
 		row, err := tx.APIKey.Query().Where(apikey.ID(id)).ForUpdate().Only(ctx)
 		if err != nil {
 			return notFound(err, "API key")
+		}
+		if err := check(row); err != nil {
+			return err
 		}
 		if row.RevokedAt != nil {
 			return nil

@@ -49,12 +49,15 @@ func made(row *publicdb.School) error {
 	return nil
 }
 
-// Delete takes a school off the air at once and keeps its data. Deleting it again is NotFound.
-// check may refuse, given the row as it is at that moment.
+// Delete takes a school off the air at once and keeps its data. Deleting it again is NotFound, and one of
+// which a purge has left but half is a Conflict. check may refuse, given the row as it is at that moment.
 func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.School) error) error {
 	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
 		if row.State == school.StateDeleted {
 			return fault.New(fault.NotFound, "This school is deleted already.")
+		}
+		if row.State == school.StateFailed {
+			return fault.New(fault.Conflict, "This school is being purged, and not to the end yet: purge it again.")
 		}
 		if err := made(row); err != nil {
 			return err
@@ -70,11 +73,15 @@ func (p *Platform) Delete(ctx context.Context, by Actor, id uuid.UUID, check fun
 	})
 }
 
-// Restore brings a deleted school back as it was. A school that is not deleted is a Conflict.
+// Restore brings a deleted school back as it was. A school that is not deleted, or to which something is
+// still to be done, such as its purge, is a Conflict.
 func (p *Platform) Restore(ctx context.Context, by Actor, id uuid.UUID) (*publicdb.School, error) {
 	err := p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
 		if row.State != school.StateDeleted {
 			return fault.New(fault.Conflict, "This school is not deleted.")
+		}
+		if err := idle(ctx, tx, row); err != nil {
+			return err
 		}
 		after, err := tx.School.UpdateOne(row).SetState(school.StateReady).ClearDeletedAt().Save(ctx)
 		if err != nil {
@@ -116,7 +123,14 @@ func (p *Platform) purge(ctx context.Context, by Actor, id uuid.UUID, may func(*
 			if err := may(row); err != nil {
 				return err
 			}
-			return tx.School.UpdateOne(row).SetState(school.StateFailed).ClearDeletedAt().Exec(ctx)
+			if row.State == school.StateFailed { // by an attempt before
+				return nil
+			}
+			after, err := tx.School.UpdateOne(row).SetState(school.StateFailed).ClearDeletedAt().Save(ctx)
+			if err != nil {
+				return err
+			}
+			return audit(ctx, tx, by, "school.begin-purge", row, changed(schoolFacts(row), schoolFacts(after)))
 		})
 		if err == nil {
 			err = p.drop(ctx, conn, row)
@@ -200,15 +214,4 @@ func confirmedBy(confirm string) func(*publicdb.School) error {
 		}
 		return nil
 	}
-}
-
-// Impersonated records that somebody is given a token of an admin of a school, and why. A school
-// that is not on the air is a Conflict.
-func (p *Platform) Impersonated(ctx context.Context, by Actor, id uuid.UUID, reason string) error {
-	return p.change(ctx, id, func(tx *publicdb.Client, row *publicdb.School) error {
-		if row.State != school.StateReady || !row.IsActive {
-			return fault.New(fault.Conflict, "This school is not on the air.")
-		}
-		return audit(ctx, tx, by, "school.impersonate", row, map[string]any{"reason": reason})
-	})
 }

@@ -65,15 +65,20 @@ func (p *Platform) PruneOperations(ctx context.Context, before time.Time) error 
 // begin takes down, in the transaction of what leads to it, an operation that is to be done to a school,
 // whose row is locked. While there is one that is not finished, another is a Conflict.
 func begin(ctx context.Context, tx *publicdb.Client, by Actor, kind string, row *publicdb.School) (*publicdb.Operation, error) {
-	busy, err := tx.Operation.Query().Where(operation.SchoolID(row.ID), operation.FinishedAtIsNil()).Exist(ctx)
-	if err != nil {
+	if err := idle(ctx, tx, row); err != nil {
 		return nil, err
-	}
-	if busy {
-		return nil, fault.New(fault.Conflict, "An operation on this school is not finished yet.")
 	}
 	return tx.Operation.Create().SetKind(kind).SetSchoolID(row.ID).SetSchoolCode(row.Code).
 		SetCreatedBy(by.Name).SetRequestID(by.RequestID).SetAddress(by.Address).Save(ctx)
+}
+
+// idle is a Conflict while an operation on a school, whose row is locked, is not finished.
+func idle(ctx context.Context, tx *publicdb.Client, row *publicdb.School) error {
+	busy, err := tx.Operation.Query().Where(operation.SchoolID(row.ID), operation.FinishedAtIsNil()).Exist(ctx)
+	if err == nil && busy {
+		return fault.New(fault.Conflict, "An operation on this school is not finished yet.")
+	}
+	return err
 }
 
 // Perform carries out an operation, from wherever an earlier attempt was cut off. An error means that it

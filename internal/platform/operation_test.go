@@ -71,8 +71,11 @@ func TestRetention(t *testing.T) {
 	for _, code := range []string{"restored", "deleted-again"} {
 		row, err := p.SchoolByCode(ctx, code)
 		must(t, err)
-		_, err = p.Restore(ctx, platform.Shell, row.ID)
-		must(t, err)
+		if _, err := p.Restore(ctx, platform.Shell, row.ID); !fault.Is(err, fault.Conflict) {
+			t.Errorf("restored while its purge is pending: %v", err)
+		}
+		// As a version of the service does that knows no better.
+		must(t, p.registry.Public().School.UpdateOneID(row.ID).SetState(school.StateReady).ClearDeletedAt().Exec(ctx))
 		if code == "deleted-again" {
 			p.deleted(t, row, 0)
 		}
@@ -140,6 +143,31 @@ func TestOperationCutOff(t *testing.T) {
 	p.performAll(t)
 	if events := p.query(t, "SELECT concat_ws(' ', actor, request_id, address) FROM audit_events WHERE action = 'school.purge' AND school_code = 'two'"); !slices.Equal(events, []string{"me r-2 192.0.2.7"}) {
 		t.Errorf("the audit: %v", events)
+	}
+}
+
+// A school that is not on the database of the platform goes in two steps. The first has an event of its own,
+// and after it there is no way back.
+func TestHalfPurged(t *testing.T) {
+	t.Parallel()
+	p, ctx := newPlace(t), t.Context()
+	code := "own-" + uuid.NewString()[:13]
+	row := p.create(t, platform.NewSchool{Code: code, Isolation: "database"})
+	must(t, p.registry.Public().School.UpdateOne(row).SetState(school.StateFailed).Exec(ctx))
+	if err := p.Delete(ctx, platform.Shell, row.ID, func(*publicdb.School) error { return nil }); !fault.Is(err, fault.Conflict) {
+		t.Errorf("deleted: %v", err)
+	}
+	if _, err := p.Restore(ctx, platform.Shell, row.ID); !fault.Is(err, fault.Conflict) {
+		t.Errorf("restored: %v", err)
+	}
+	must(t, p.Purge(ctx, platform.Shell, row.ID, code))
+	row = p.create(t, platform.NewSchool{Code: code, Isolation: "database"})
+	must(t, p.Purge(ctx, platform.Shell, row.ID, code))
+	const events = "SELECT concat_ws(' ', action, details->'before'->>'state', details->'after'->>'state') FROM audit_events ORDER BY id"
+	if got, want := p.query(t, events), []string{
+		"school.create provisioning", "school.purge failed", "school.create provisioning", "school.begin-purge ready failed", "school.purge failed",
+	}; !slices.Equal(got, want) {
+		t.Errorf("the audit: %q", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -130,12 +131,22 @@ func (p *Platform) UpdateOperator(ctx context.Context, by Actor, id uuid.UUID, e
 	return row, err
 }
 
-// DisableOperator switches an operator off. The row stays, for the audit. check may refuse, given the row
-// as it is at that moment.
+// errOff says that an operator is switched off already. It is never shown.
+var errOff = errors.New("the operator is switched off already")
+
+// DisableOperator switches an operator off. The row stays, for the audit. Doing it again changes nothing.
+// check may refuse, given the row as it is at that moment.
 func (p *Platform) DisableOperator(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.Operator) error) error {
 	_, err := p.UpdateOperator(ctx, by, id, func(row *publicdb.Operator) (OperatorChange, error) {
-		return OperatorChange{row.Email, row.FullName, row.Role.String(), false}, check(row)
+		err := check(row)
+		if err == nil && !row.IsActive {
+			err = errOff
+		}
+		return OperatorChange{row.Email, row.FullName, row.Role.String(), false}, err
 	})
+	if errors.Is(err, errOff) {
+		return nil
+	}
 	return err
 }
 

@@ -45,6 +45,18 @@ func (f AttendanceRecordFunc) Mutate(ctx context.Context, m tenant.Mutation) (te
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.AttendanceRecordMutation", m)
 }
 
+// The AuditEventFunc type is an adapter to allow the use of ordinary
+// function as AuditEvent mutator.
+type AuditEventFunc func(context.Context, *tenant.AuditEventMutation) (tenant.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f AuditEventFunc) Mutate(ctx context.Context, m tenant.Mutation) (tenant.Value, error) {
+	if mv, ok := m.(*tenant.AuditEventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *tenant.AuditEventMutation", m)
+}
+
 // The ClassFunc type is an adapter to allow the use of ordinary
 // function as Class mutator.
 type ClassFunc func(context.Context, *tenant.ClassMutation) (tenant.Value, error)

@@ -11,6 +11,7 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/tenant/academicyear"
 	"github.com/homeroom-sms/homeroom/ent/tenant/assessment"
 	"github.com/homeroom-sms/homeroom/ent/tenant/attendancerecord"
+	"github.com/homeroom-sms/homeroom/ent/tenant/auditevent"
 	"github.com/homeroom-sms/homeroom/ent/tenant/class"
 	"github.com/homeroom-sms/homeroom/ent/tenant/classteacher"
 	"github.com/homeroom-sms/homeroom/ent/tenant/enrollment"
@@ -164,6 +165,33 @@ func (f TraverseAttendanceRecord) Traverse(ctx context.Context, q tenant.Query) 
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *tenant.AttendanceRecordQuery", q)
+}
+
+// The AuditEventFunc type is an adapter to allow the use of ordinary function as a Querier.
+type AuditEventFunc func(context.Context, *tenant.AuditEventQuery) (tenant.Value, error)
+
+// Query calls f(ctx, q).
+func (f AuditEventFunc) Query(ctx context.Context, q tenant.Query) (tenant.Value, error) {
+	if q, ok := q.(*tenant.AuditEventQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *tenant.AuditEventQuery", q)
+}
+
+// The TraverseAuditEvent type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseAuditEvent func(context.Context, *tenant.AuditEventQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseAuditEvent) Intercept(next tenant.Querier) tenant.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseAuditEvent) Traverse(ctx context.Context, q tenant.Query) error {
+	if q, ok := q.(*tenant.AuditEventQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *tenant.AuditEventQuery", q)
 }
 
 // The ClassFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -580,6 +608,8 @@ func NewQuery(q tenant.Query) (Query, error) {
 		return &query[*tenant.AssessmentQuery, predicate.Assessment, assessment.OrderOption]{typ: tenant.TypeAssessment, tq: q}, nil
 	case *tenant.AttendanceRecordQuery:
 		return &query[*tenant.AttendanceRecordQuery, predicate.AttendanceRecord, attendancerecord.OrderOption]{typ: tenant.TypeAttendanceRecord, tq: q}, nil
+	case *tenant.AuditEventQuery:
+		return &query[*tenant.AuditEventQuery, predicate.AuditEvent, auditevent.OrderOption]{typ: tenant.TypeAuditEvent, tq: q}, nil
 	case *tenant.ClassQuery:
 		return &query[*tenant.ClassQuery, predicate.Class, class.OrderOption]{typ: tenant.TypeClass, tq: q}, nil
 	case *tenant.ClassTeacherQuery:

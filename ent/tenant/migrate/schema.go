@@ -143,6 +143,29 @@ var (
 			},
 		},
 	}
+	// AuditEventsColumns holds the columns for the "audit_events" table.
+	AuditEventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "at", Type: field.TypeTime, Default: schema.Expr("now()")},
+		{Name: "actor", Type: field.TypeString},
+		{Name: "action", Type: field.TypeString},
+		{Name: "request_id", Type: field.TypeString, Nullable: true},
+		{Name: "address", Type: field.TypeString, Nullable: true},
+		{Name: "details", Type: field.TypeJSON, Nullable: true},
+	}
+	// AuditEventsTable holds the schema information for the "audit_events" table.
+	AuditEventsTable = &schema.Table{
+		Name:       "audit_events",
+		Columns:    AuditEventsColumns,
+		PrimaryKey: []*schema.Column{AuditEventsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "auditevent_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
+		},
+	}
 	// ClassesColumns holds the columns for the "classes" table.
 	ClassesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -810,6 +833,7 @@ var (
 		AcademicYearsTable,
 		AssessmentsTable,
 		AttendanceRecordsTable,
+		AuditEventsTable,
 		ClassesTable,
 		ClassTeachersTable,
 		EnrollmentsTable,
@@ -850,6 +874,9 @@ func init() {
 	}
 	AttendanceRecordsTable.Annotation.Checks = map[string]string{
 		"attendance_records_status": "status IN ('present', 'absent', 'late', 'excused')",
+	}
+	AuditEventsTable.Annotation = &entsql.Annotation{
+		Table: "audit_events",
 	}
 	ClassesTable.ForeignKeys[0].RefTable = SubjectsTable
 	ClassesTable.ForeignKeys[1].RefTable = TermsTable

@@ -53,7 +53,7 @@ func (p *place) serve(t *testing.T, seed byte) string {
 	})
 	api.OpenAPI().OnAddOperation = append(api.OpenAPI().OnAddOperation, idempotency.Describe)
 	p.register(api)
-	handler := wire.Handler(mux)
+	handler := wire.Handler(mux, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if recover() != nil {

@@ -33,7 +33,7 @@ func TestAdmin(t *testing.T) {
 	}
 	desk := &auth.Desk{Tokens: p.tokens, Passwords: auth.NewPasswords()}
 	accept := func(code string) error {
-		_, err := desk.AcceptInvite(context.Background(), auth.Users(p.registry.Schema(postgres.Primary, "school_"+code), uuid.MustParse(made.id())), auth.Acceptance{Token: invite, Password: password})
+		_, err := desk.AcceptInvite(context.Background(), auth.Users(p.registry.Schema(postgres.Primary, "school_"+code), uuid.MustParse(made.id()), auth.Origin{}), auth.Acceptance{Token: invite, Password: password})
 		return err
 	}
 	if err := accept("two"); !fault.Is(err, fault.InvalidInput) {

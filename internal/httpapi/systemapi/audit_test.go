@@ -151,6 +151,23 @@ func TestAuditEvents(t *testing.T) {
 	p.call(t, "DELETE", "audit-events/", nil).want(t, http.StatusMethodNotAllowed)
 }
 
+// TestContactTaken holds that both schools are told of a contact that goes from one to the other.
+func TestContactTaken(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	one := strings.Split(p.school(t, object{"name": "One", "code": "one"}), "/")[1]
+	two := strings.Split(p.school(t, object{"name": "Two", "code": "two"}), "/")[1]
+	contact := "whatsapp-contacts/" + p.call(t, "POST", "whatsapp-contacts/", object{"school_id": one, "phone": "+14155550123"}).want(t, http.StatusCreated).id() + "/"
+	p.call(t, "PATCH", contact, object{"display_name": "Ada"}).want(t, http.StatusOK)
+	p.call(t, "PATCH", contact, object{"school_id": two}).want(t, http.StatusOK)
+	for code, n := range map[string]int{"one": 2, "two": 1} {
+		events := p.call(t, "GET", "audit-events/?action=whatsapp-contact.update&school="+code, nil).want(t, http.StatusOK, `"after":{"contact":"`, `"school_id":"`+two)
+		if got := len(events.names(t, "id")); got != n {
+			t.Errorf("%s: %d events", code, got)
+		}
+	}
+}
+
 // do carries the deed out and looks at the event that it leaves.
 func (d deed) do(t *testing.T, p *place) reply {
 	t.Helper()

@@ -60,7 +60,7 @@ func (p *place) serve(t *testing.T, now func() time.Time) string {
 		Platform: p.platform, Public: p.registry.Public(), Watcher: p.watcher, Begin: p.begin,
 		Desk: &auth.Desk{Tokens: p.tokens, Passwords: auth.NewPasswords()}, Now: now,
 	}, "test")
-	handler := wire.Handler(mux)
+	handler := wire.Handler(mux, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(wire.WithAddress(wire.Begin(w, r), address)))
 	}))

@@ -48,6 +48,12 @@ type KeyPath struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
+// KeyTarget names a key that is to be changed.
+type KeyTarget struct {
+	KeyPath
+	wire.IfMatch
+}
+
 func (s Service) registerKeys(api huma.API) {
 	const tag, all, one = "API keys", "/api-keys/", "/api-keys/{id}/"
 	huma.Register(api, operation("list-api-keys", http.MethodGet, all, tag, "List API keys", owners),
@@ -73,11 +79,11 @@ func (s Service) registerKeys(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return wire.NewItem(APIKeyOf(row), row.UpdatedAt), nil
+			return wire.NewShown(APIKeyOf(row), row.UpdatedAt), nil
 		})
 	revoke := operation("revoke-api-key", http.MethodDelete, one, tag, "Revoke an API key", owners)
 	revoke.Description = "Ends the key at once. It stays in the list, with the time of its end."
-	huma.Register(api, revoke, func(ctx context.Context, in *KeyPath) (*struct{}, error) {
-		return nil, s.Platform.RevokeKey(ctx, actor(ctx), in.ID)
+	huma.Register(api, revoke, func(ctx context.Context, in *KeyTarget) (*struct{}, error) {
+		return nil, s.Platform.RevokeKey(ctx, actor(ctx), in.ID, func(row *publicdb.APIKey) error { return in.Check(row.UpdatedAt) })
 	})
 }

@@ -3,13 +3,17 @@ package systemapi_test
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/homeroom-sms/homeroom/internal/auth"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 )
 
 func TestKeys(t *testing.T) {
@@ -27,9 +31,12 @@ func TestKeys(t *testing.T) {
 	if strings.Contains(p.snapshot(t), secret) {
 		t.Error("the secret is in the database")
 	}
+	unused := "If-None-Match: " + p.call(t, "GET", path, nil).etag()
+	p.call(t, "GET", path, nil, unused).want(t, http.StatusNotModified)
 	p.call(t, "GET", "schools/", nil, "Authorization: bearer "+token).want(t, http.StatusOK)
-	p.call(t, "GET", path, nil).want(t, http.StatusOK, `"last_used_at":"2`)
-	p.call(t, "DELETE", path, nil).want(t, http.StatusNoContent)
+	p.call(t, "GET", path, nil, unused).want(t, http.StatusOK, `"last_used_at":"2`)
+	p.call(t, "DELETE", path, nil, `If-Match: "stale"`).want(t, http.StatusPreconditionFailed)
+	p.call(t, "DELETE", path, nil, "If-Match: "+made.etag()).want(t, http.StatusNoContent)
 	p.call(t, "GET", "schools/", nil, "Authorization: Bearer "+token).want(t, http.StatusUnauthorized)
 	ended := p.call(t, "GET", path, nil).want(t, http.StatusOK, `"revoked_at":"2`)
 	p.call(t, "DELETE", path, nil).want(t, http.StatusNoContent)
@@ -66,62 +73,37 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestRoles holds that each operation of the document is open to just the roles that it states there.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	school := p.school(t, object{"name": "One", "code": "one", "domains": []string{"a.example"}})
-	contact := "whatsapp-contacts/" + p.call(t, "POST", "whatsapp-contacts/", object{"school_id": strings.Split(school, "/")[1], "phone": "+14155550123"}).id() + "/"
-	operator, viewer := p.key(t, auth.RoleOperator), p.key(t, auth.RoleViewer)
-	const none, read, write = 1, 2, 3
+	tokens := map[string]string{}
+	for _, role := range []string{auth.RoleOwner, auth.RoleOperator, auth.RoleViewer} {
+		id := strings.Split(p.operator(t, role+"@example.org", role), "/")[1]
+		token, _, err := p.tokens.ForPlatform(auth.OperatorPrincipal(uuid.MustParse(id), role), time.Hour)
+		must(t, err)
+		tokens[role] = token
+	}
 	before := p.snapshot(t)
-	for _, test := range []struct {
-		method, path, body string
-		least              int // none: for owners alone
-	}{
-		{"GET", "schools/", "", read},
-		{"POST", "schools/", `{}`, write},
-		{"GET", school, "", read},
-		{"PUT", school, `{}`, write},
-		{"PATCH", school, `{"name":""}`, write},
-		{"DELETE", "schools/" + nobody + "/", "", write},
-		{"POST", "schools/" + nobody + "/restore/", "", write},
-		{"POST", school + "purge/", `{"confirm":"x"}`, none},
-		{"POST", school + "impersonate/", `{}`, write},
-		{"GET", school + "domains/", "", read},
-		{"POST", school + "domains/", `{}`, write},
-		{"GET", school + "domains/" + nobody + "/", "", read},
-		{"PATCH", school + "domains/" + nobody + "/", `{}`, write},
-		{"DELETE", school + "domains/" + nobody + "/", "", write},
-		{"GET", "domains/", "", read},
-		{"GET", school + "setup/", "", read},
-		{"PUT", school + "setup/", `{}`, write},
-		{"PATCH", school + "setup/", `{"steps":7}`, write},
-		{"GET", "whatsapp-contacts/", "", read},
-		{"POST", "whatsapp-contacts/", `{}`, write},
-		{"GET", contact, "", read},
-		{"PUT", contact, `{}`, write},
-		{"PATCH", contact, `{"phone":7}`, write},
-		{"DELETE", "whatsapp-contacts/" + nobody + "/", "", write},
-		{"GET", "api-keys/", "", none},
-		{"POST", "api-keys/", `{}`, none},
-		{"GET", "api-keys/" + nobody + "/", "", none},
-		{"DELETE", "api-keys/" + nobody + "/", "", none},
-		{"GET", "operators/", "", none},
-		{"POST", "operators/", `{}`, none},
-		{"GET", "operators/" + nobody + "/", "", none},
-		{"PATCH", "operators/" + nobody + "/", `{}`, none},
-		{"DELETE", "operators/" + nobody + "/", "", none},
-		{"POST", "operators/" + nobody + "/password/", `{}`, none},
-		{"GET", "me/", "", read},
-		{"GET", "audit-events/", "", read},
-		{"GET", "operations/", "", read},
-		{"GET", "operations/" + nobody + "/", "", read},
-		{"GET", "operations/" + nobody + "/events/", "", read},
-	} {
-		for token, level := range map[string]int{viewer: read, operator: write} {
-			r := p.call(t, test.method, test.path, test.body, "Authorization: Bearer "+token)
-			if allowed := test.least != none && level >= test.least; (r.status == http.StatusForbidden) == allowed || r.status == http.StatusUnauthorized || r.status >= 500 {
-				t.Errorf("%s %s at level %d: %s", test.method, test.path, level, r.text)
+	for path, item := range systemapi.New(http.NewServeMux(), systemapi.Service{}, "test").OpenAPI().Paths {
+		path = regexp.MustCompile(`\{\w+\}`).ReplaceAllString(strings.TrimPrefix(path, "/api/v1/system/"), nobody)
+		for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
+			if op == nil || wire.IsPublic(op) {
+				continue
+			}
+			roles, _ := op.Extensions["x-roles"].([]string)
+			if op.Method != http.MethodGet && slices.Contains(roles, auth.RoleViewer) && op.OperationID != "change-my-password" {
+				t.Errorf("%s is open to who may only read", op.OperationID)
+			}
+			var body any
+			if op.RequestBody != nil {
+				body = `{}`
+			}
+			for role, token := range tokens {
+				r := p.call(t, op.Method, path, body, "Authorization: Bearer "+token)
+				if (r.status != http.StatusForbidden) != slices.Contains(roles, role) || r.status == http.StatusUnauthorized || r.status >= 500 {
+					t.Errorf("%s as %s: %s", op.OperationID, role, r.text)
+				}
 			}
 		}
 	}

@@ -24,7 +24,7 @@ type Impersonation struct {
 
 // ImpersonationInput says why somebody wants to act as a school's admin.
 type ImpersonationInput struct {
-	Reason string `json:"reason" minLength:"3" maxLength:"500" example:"Support call about missing results" doc:"Kept in the audit."`
+	Reason string `json:"reason" minLength:"3" maxLength:"500" example:"Support call about missing results" doc:"Kept in the audit, and in the school's own."`
 }
 
 // PurgeInput confirms that a school is to be destroyed.
@@ -41,6 +41,7 @@ func (s Service) registerLife(api huma.API) {
 
 	restore := operation("restore-school", http.MethodPost, "/schools/{id}/restore/", "Schools", "Restore a deleted school", writers)
 	restore.DefaultStatus = http.StatusOK
+	restore.Description = "Brings the school back as it was. One whose purge has begun can't be restored."
 	huma.Register(api, restore, func(ctx context.Context, in *SchoolPath) (*wire.Item[School], error) {
 		return schoolItem(s.Platform.Restore(ctx, actor(ctx), in.ID))
 	})
@@ -49,17 +50,20 @@ func (s Service) registerLife(api huma.API) {
 
 	impersonate := operation("impersonate-school", http.MethodPost, "/schools/{id}/impersonate/", "Schools", "Act as an admin of a school", writers)
 	impersonate.DefaultStatus = http.StatusOK
-	impersonate.Description = "Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit."
+	impersonate.Description = "Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own."
 	huma.Register(api, impersonate, func(ctx context.Context, in *struct {
 		SchoolPath
 		Body ImpersonationInput
 	},
 	) (*struct{ Body Impersonation }, error) {
-		if err := s.Platform.Impersonated(ctx, actor(ctx), in.ID, in.Body.Reason); err != nil {
+		token, expires, err := s.Desk.Tokens.ForSchool(in.ID, auth.Principal{Name: principal(ctx).Name, Role: auth.RoleAdmin}, Impersonating)
+		if err != nil {
 			return nil, err
 		}
-		token, expires, err := s.Desk.Tokens.ForSchool(in.ID, auth.Principal{Name: principal(ctx).Name, Role: auth.RoleAdmin}, Impersonating)
-		return &struct{ Body Impersonation }{Impersonation{token, expires}}, err
+		if err := s.Platform.Impersonated(ctx, actor(ctx), in.ID, in.Body.Reason, expires); err != nil {
+			return nil, err
+		}
+		return &struct{ Body Impersonation }{Impersonation{token, expires}}, nil
 	})
 }
 

@@ -37,21 +37,21 @@ func (s Service) registerAuth(api huma.API) {
 	huma.Register(api, change, s.changeMyPassword)
 }
 
-func (s Service) me(ctx context.Context, _ *struct{}) (*struct{ Body Me }, error) {
+func (s Service) me(ctx context.Context, _ *struct{}) (*wire.Item[Me], error) {
 	asking := principal(ctx)
 	if id, ok := asking.Key(); ok {
 		row, err := s.Platform.Key(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body Me }{Me{"api-key", id, row.Name, nil, asking.Role}}, nil
+		return wire.NewShown(Me{"api-key", id, row.Name, nil, asking.Role}, row.UpdatedAt), nil
 	}
 	id, _ := asking.Operator()
 	row, err := s.Platform.Operator(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body Me }{Me{"operator", id, row.FullName, &row.Email, asking.Role}}, nil
+	return wire.NewShown(Me{"operator", id, row.FullName, &row.Email, asking.Role}, row.UpdatedAt), nil
 }
 
 func (s Service) changeMyPassword(ctx context.Context, in *struct{ Body OwnPasswordInput }) (*struct{}, error) {

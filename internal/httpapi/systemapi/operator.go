@@ -67,7 +67,7 @@ func operatorItem(row *publicdb.Operator, err error) (*wire.Item[Operator], erro
 	if err != nil {
 		return nil, err
 	}
-	return wire.NewItem(OperatorOf(row), row.UpdatedAt), nil
+	return wire.NewShown(OperatorOf(row), row.UpdatedAt), nil
 }
 
 func (s Service) registerOperators(api huma.API) {

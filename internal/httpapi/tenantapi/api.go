@@ -50,6 +50,7 @@ func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	guardians().register(api)
 	staffMembers().register(api)
 	enrollments().register(api)
+	registerAudit(api)
 	wire.Complete(api)
 	return api
 }
@@ -66,6 +67,7 @@ func tags() []*huma.Tag {
 		{Name: "Guardians", Description: "Those who look after students."},
 		{Name: "Staff", Description: "Those who work at the school; teachers are staff."},
 		{Name: "Enrollments", Description: "Students in classes."},
+		{Name: "Audit", Description: "Who came to the school, when and from where."},
 	}
 }
 

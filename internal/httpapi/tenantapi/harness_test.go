@@ -45,7 +45,7 @@ func places(t *testing.T) (a, b *place) {
 		_, err := registry.Public().ExecContext(t.Context(), testkit.Tenant(t).CreateScript(schema))
 		must(t, err)
 		tenant := &tenancy.Tenant{ID: uuid.New(), Code: name, Name: "School " + name, DB: registry.Schema(postgres.Primary, schema)}
-		handler := wire.Handler(mux)
+		handler := wire.Handler(mux, nil)
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(wire.Begin(w, r), tenant)))
 		}))

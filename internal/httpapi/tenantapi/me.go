@@ -3,6 +3,7 @@ package tenantapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -32,7 +33,7 @@ type InviteInput struct {
 func registerAuth(api huma.API, desk *auth.Desk) {
 	book := func(ctx context.Context) auth.Book {
 		t := tenantOf(ctx)
-		return auth.Users(t.DB, t.ID)
+		return auth.Users(t.DB, t.ID, auth.Origin{RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)})
 	}
 	signin.Register(api, root, desk, book)
 	accept := signin.Operation("accept-invite", root+"auth/accept-invite/", "Accept an invitation")
@@ -45,11 +46,11 @@ func registerAuth(api huma.API, desk *auth.Desk) {
 	}, anyone), inSchool(me))
 }
 
-func me(ctx context.Context, db *tenantdb.Client, _ *struct{}) (*struct{ Body Me }, error) {
+func me(ctx context.Context, db *tenantdb.Client, _ *struct{}) (*wire.Item[Me], error) {
 	asking := principalOf(ctx)
 	id, ok := asking.User()
 	if !ok {
-		return &struct{ Body Me }{Me{Kind: "platform", Role: asking.Role}}, nil
+		return wire.NewShown(Me{Kind: "platform", Role: asking.Role}, time.Time{}), nil
 	}
 	row, err := db.User.Get(ctx, id)
 	if tenantdb.IsNotFound(err) {
@@ -58,5 +59,5 @@ func me(ctx context.Context, db *tenantdb.Client, _ *struct{}) (*struct{ Body Me
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body Me }{Me{"user", &row.ID, &row.Email, &row.FullName, asking.Role}}, nil
+	return wire.NewShown(Me{"user", &row.ID, &row.Email, &row.FullName, asking.Role}, row.UpdatedAt), nil
 }

@@ -3,9 +3,12 @@ package tenantapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
+
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 )
 
 // School is the school itself as it is shown.
@@ -18,8 +21,8 @@ type School struct {
 func registerSchool(api huma.API) {
 	huma.Register(api, allow(huma.Operation{
 		OperationID: "get-school", Method: http.MethodGet, Path: root + "school/", Summary: "Get the school", Tags: []string{"School"},
-	}, readers), func(ctx context.Context, _ *struct{}) (*struct{ Body School }, error) {
+	}, readers), func(ctx context.Context, _ *struct{}) (*wire.Item[School], error) {
 		t := tenantOf(ctx)
-		return &struct{ Body School }{School{t.ID, t.Name, t.Code}}, nil
+		return wire.NewShown(School{t.ID, t.Name, t.Code}, time.Time{}), nil
 	})
 }

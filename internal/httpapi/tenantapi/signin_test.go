@@ -61,7 +61,8 @@ func TestMe(t *testing.T) {
 	p, _ := places(t)
 	for _, role := range []string{auth.RoleAdmin, auth.RoleStaff, auth.RoleTeacher, auth.RoleGuardian, auth.RoleStudent} {
 		in := p.accept(t, p.invited(t, role+"@example.org", role).Token)
-		p.call(t, "GET", "me/", nil, as(in)).want(t, 200, `"role":"`+role+`"`)
+		me := p.call(t, "GET", "me/", nil, as(in)).want(t, 200, `"role":"`+role+`"`)
+		p.call(t, "GET", "me/", nil, as(in), "If-None-Match: "+me.header.Get("ETag")).want(t, http.StatusNotModified)
 	}
 	impersonating, _, err := p.tokens.ForSchool(p.tenant.ID, auth.Principal{Name: "api-key:1", Role: auth.RoleAdmin}, time.Hour)
 	must(t, err)

@@ -64,7 +64,6 @@ func NewAPI(mux *http.ServeMux, doc Document, middlewares ...func(huma.Context, 
 		Formats:                      map[string]huma.Format{jsonType: format, "json": format},
 		DefaultFormat:                jsonType,
 		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{identify},
 	}
 	inner := humago.New(exactMux{mux}, config)
 	inner.UseMiddleware(receive)

@@ -64,7 +64,7 @@ func file(contentType string, read func() ([]byte, error)) http.Handler {
 		header.Set("Content-Security-Policy", docsPolicy)
 		header.Set("Cache-Control", "no-cache")
 		header.Set("ETag", tag)
-		if hasTag(strings.Join(r.Header.Values("If-None-Match"), ", "), tag, true) {
+		if hasTag(strings.Join(r.Header.Values("If-None-Match"), ", "), true, func(other string) bool { return other == tag }) {
 			header.Del("Content-Type")
 			w.WriteHeader(http.StatusNotModified)
 			return

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/json"
+	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -22,15 +24,27 @@ type IfMatch struct {
 // Check returns a PreconditionFailed fault if the client knows another state of the resource than that
 // of updatedAt (RFC 9110 §13.1.1: strong comparison, * is any state). Without If-Match it is content.
 func (m IfMatch) Check(updatedAt time.Time) error {
-	if m.IfMatch == "" || hasTag(m.IfMatch, ETag(updatedAt), false) {
+	state := strings.TrimSuffix(ETag(updatedAt), `"`)
+	if m.IfMatch == "" || hasTag(m.IfMatch, false, func(tag string) bool {
+		rest, ok := strings.CutPrefix(tag, state)
+		return ok && (rest == `"` || rest[0] == '.') // see shownTag
+	}) {
 		return nil
 	}
 	return fault.New(fault.PreconditionFailed, "The resource was changed in between. Fetch it again and repeat the change.")
 }
 
-// hasTag reports whether a list of entity tags (RFC 9110 §8.8.3) holds tag, a strong one. Weak ones
-// count only if weak is set. What is not a list of tags holds none.
-func hasTag(list, tag string, weak bool) bool {
+// shownTag is the entity tag of a resource that shows more than changes of it: what it shows stands behind
+// the tag of its last change.
+func shownTag(body any, updatedAt time.Time) string {
+	digest := fnv.New64a()
+	_ = json.NewEncoder(digest).Encode(body) // what can't be encoded can't be answered with either
+	return strings.TrimSuffix(ETag(updatedAt), `"`) + "." + strconv.FormatUint(digest.Sum64(), 36) + `"`
+}
+
+// hasTag reports whether a list of entity tags (RFC 9110 §8.8.3) holds one that is meant, without regard to
+// its W/. Weak ones count only if weak is set. What is not a list of tags holds none.
+func hasTag(list string, weak bool, meant func(tag string) bool) bool {
 	rest := strings.Trim(list, " \t")
 	if rest == "*" {
 		return true
@@ -49,7 +63,7 @@ func hasTag(list, tag string, weak bool) bool {
 		if end < 2 {
 			return false
 		}
-		found = found || (opaque[:end] == tag && (weak || !isWeak))
+		found = found || (weak || !isWeak) && meant(opaque[:end])
 		rest = strings.TrimLeft(opaque[end:], " \t")
 		if rest != "" && rest[0] != ',' {
 			return false

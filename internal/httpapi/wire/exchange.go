@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
@@ -118,10 +117,9 @@ type exchange struct {
 	mute bool            // the answer has no body
 
 	// The body, once it is read.
-	read    bool
-	data    []byte
-	err     error
-	formErr error
+	read bool
+	data []byte
+	err  error
 }
 
 func (x *exchange) Unwrap() huma.Context     { return x.humaContext }
@@ -140,7 +138,7 @@ func (x *exchange) SetStatus(status int) {
 		if cmp.Or(header.Get("Cache-Control"), "no-store") == "no-store" {
 			header.Set("Cache-Control", "private, no-cache")
 		}
-		if hasTag(x.Header("If-None-Match"), tag, true) {
+		if hasTag(x.Header("If-None-Match"), true, func(known string) bool { return known == tag }) {
 			status, x.mute = http.StatusNotModified, true
 			header.Del("Content-Type")
 		}
@@ -162,7 +160,6 @@ func (x *exchange) BodyReader() io.Reader {
 	if !x.read {
 		x.read = true
 		x.data, x.err = x.readBody()
-		x.r.Body = io.NopCloser(bytes.NewReader(x.data)) // for GetMultipartForm
 	}
 	if x.err != nil {
 		return failing{x.err}
@@ -185,35 +182,6 @@ func (x *exchange) readBody() ([]byte, error) {
 		err = checkJSON(data)
 	}
 	return data, err
-}
-
-// GetMultipartForm reads a form within the operation's limits. huma keeps only the words of its error, so
-// formError has it for the door.
-func (x *exchange) GetMultipartForm() (form *multipart.Form, err error) {
-	if x.err == nil {
-		lift := x.limitBody()
-		if form, err = x.humaContext.GetMultipartForm(); err == nil {
-			lift()
-			return form, nil
-		}
-		x.err = readFault(err)
-	}
-	x.formErr = x.err
-	return nil, x.err
-}
-
-// formError returns why the form of the request could not be read.
-func formError(ctx huma.Context) error {
-	for {
-		if x, ok := ctx.(*exchange); ok {
-			return x.formErr
-		}
-		wrapper, ok := ctx.(interface{ Unwrap() huma.Context })
-		if !ok {
-			return nil
-		}
-		ctx = wrapper.Unwrap()
-	}
 }
 
 // limitBody limits the body's size and, until lift is called, the time to read it. A deadline that
@@ -286,8 +254,6 @@ func readFault(err error) error {
 	switch {
 	case errors.As(err, &tooLarge):
 		return faultOf(err)
-	case errors.Is(err, http.ErrNotMultipart):
-		return fault.New(fault.UnsupportedMediaType, "The body must be multipart/form-data.")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fault.New(fault.MalformedRequest, "The body did not arrive in time.")
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"path"
@@ -22,11 +23,12 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 
 // Handler serves mux without ServeMux's habits: a path without its closing slash is answered, not
 // redirected; one with "//", "." or ".." is not found, not redirected; 404 and 405 are problems. The
-// request's Pattern is set on the way back, for logs.
-func Handler(mux *http.ServeMux) http.Handler {
+// request's Pattern is set on the way back, for logs. No operation's middleware comes to a 404 or 405, so
+// lost, if there is one, is asked before: it may refuse with another problem.
+func Handler(mux *http.ServeMux, lost func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isClean(r.URL.EscapedPath()) || strings.HasSuffix(r.URL.Path, "//") { // ServeMux takes a %2f at the end for none
-			WriteProblem(w, r, fault.New(fault.NotFound, "There is nothing at this path."))
+			refuse(w, r, http.NotFoundHandler(), lost)
 			return
 		}
 		routed := r
@@ -36,7 +38,7 @@ func Handler(mux *http.ServeMux) http.Handler {
 			handler, pattern = mux.Handler(routed)
 		}
 		if pattern == "" {
-			refuse(w, r, handler)
+			refuse(w, r, handler, lost)
 			return
 		}
 		mux.ServeHTTP(w, routed)
@@ -62,7 +64,13 @@ func withSlash(r *http.Request) *http.Request {
 }
 
 // refuse writes as a problem what ServeMux's own handler would say of an unknown path or method.
-func refuse(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+func refuse(w http.ResponseWriter, r *http.Request, handler http.Handler, lost func(context.Context) error) {
+	if lost != nil {
+		if err := lost(r.Context()); err != nil {
+			WriteProblem(w, r, err)
+			return
+		}
+	}
 	verdict := &headWriter{header: http.Header{}}
 	handler.ServeHTTP(verdict, r)
 	if verdict.status == http.StatusMethodNotAllowed {

@@ -17,8 +17,6 @@ import (
 const (
 	isJSON  = "Content-Type: application/json"
 	isMerge = "Content-Type: application/merge-patch+json"
-	isForm  = "Content-Type: multipart/form-data; boundary=b"
-	form    = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\n%s\r\n--b--\r\n"
 )
 
 func TestExchanges(t *testing.T) {
@@ -88,10 +86,6 @@ func TestExchanges(t *testing.T) {
 		{"POST", "/api/imports/", "Content-Type: text/csv", "a,b", 422, []string{"3 bytes"}, nil},
 		{"POST", "/api/imports/", "Content-Type: text/csv", strings.Repeat("x", 101), 413, []string{`"too-large"`}, nil},
 		{"POST", "/api/imports/", isJSON, `{}`, 415, nil, nil},
-		{"POST", "/api/uploads/", isForm, fmt.Sprintf(form, "a,b"), 204, nil, nil},
-		{"POST", "/api/uploads/", isForm, fmt.Sprintf(form, strings.Repeat("x", 300)), 413, []string{`"too-large"`}, nil},
-		{"POST", "/api/uploads/", isJSON, `{}`, 415, []string{"multipart/form-data"}, nil},
-		{"POST", "/api/uploads/", isForm, "--b", 400, []string{`"malformed-request"`}, nil},
 		// Bodies
 		{"POST", "/api/students", "Content-Type: application/json; charset=UTF-8", `{"name":"x","note":null}`, 201, []string{"Location: " + path, "Etag: ", `"house":"north"`, "Cache-Control: no-store"}, nil},
 		{"POST", "/api/students/", isJSON, "", 400, []string{`"malformed-request"`}, nil},
@@ -152,9 +146,6 @@ func TestExchanges(t *testing.T) {
 		{"GET", "/fail/limited/", "", "", 429, []string{`"rate-limited"`, "Retry-After: 1"}, nil},
 		{"GET", "/fail/deadline/", "", "", 503, []string{`"database-unavailable"`, "Retry-After: 1"}, []string{"secret_table"}},
 		{"GET", "/fail/unknown/", "", "", 500, []string{`"internal"`}, []string{"secret_table"}},
-		{"GET", "/fail/huma/", "", "", 404, []string{`"not-found"`, "Nothing here.", `"request_id":"test-`}, nil},
-		{"GET", "/fail/teapot/", "", "", 400, []string{`"malformed-request"`}, nil},
-		{"GET", "/fail/down/", "", "", 500, []string{`"internal"`}, []string{"secret_table"}},
 	}
 	for i, test := range tests {
 		t.Run(fmt.Sprintf("%d %s %s", i, test.method, test.target), func(t *testing.T) {
@@ -217,10 +208,9 @@ func TestCausesAreLoggedOnce(t *testing.T) {
 	server, _, logged := serve(t)
 	exchange(t, server, "GET", "/fail/plain/", "", "")
 	exchange(t, server, "GET", "/fail/wrapped/", "", "")
-	exchange(t, server, "GET", "/fail/down/", "", "")
 	server.Close()
-	if got := logged.String(); strings.Count(got, "\n") != 2 || strings.Count(got, "secret_table") < 2 || !strings.Contains(got, "secret_table") || !strings.Contains(got, `"level":"error"`) {
-		t.Errorf("want the causes of the 500s and no other line, got %s", got)
+	if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "secret_table") || !strings.Contains(got, `"level":"error"`) {
+		t.Errorf("want the cause of the 500 and no other line, got %s", got)
 	}
 }
 
@@ -244,7 +234,7 @@ func TestPatternReachesTheLogger(t *testing.T) {
 	register(wire.NewAPI(mux, wire.Document{}))
 	for _, target := range []string{path, strings.TrimSuffix(path, "/")} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
-		wire.Handler(mux).ServeHTTP(httptest.NewRecorder(), r)
+		wire.Handler(mux, nil).ServeHTTP(httptest.NewRecorder(), r)
 		if r.Pattern != "GET /api/students/{id}/{$}" || r.URL.Path != target {
 			t.Errorf("pattern %q, path %q", r.Pattern, r.URL.Path)
 		}

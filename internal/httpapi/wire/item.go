@@ -22,6 +22,13 @@ func NewItem[T any](body T, updatedAt time.Time) *Item[T] {
 	return &Item[T]{ETag: ETag(updatedAt), Body: body}
 }
 
+// NewShown is NewItem for a resource that shows what is no change of it, such as when it was last used.
+// If-None-Match goes by all that it shows, If-Match by updatedAt alone, which is zero where nothing can be
+// changed.
+func NewShown[T any](body T, updatedAt time.Time) *Item[T] {
+	return &Item[T]{ETag: shownTag(body, updatedAt), Body: body}
+}
+
 // Created is the answer of an operation that made a resource; its DefaultStatus is 201.
 type Created[T any] struct {
 	Location string `header:"Location" doc:"The path of the new resource."`

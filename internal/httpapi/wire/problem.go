@@ -34,7 +34,6 @@ type Problem struct {
 	Errors    []ProblemField `json:"errors,omitempty" doc:"The parts of the input that are to blame."`
 
 	headers http.Header
-	cause   error // of a 5xx that was made without a request's context, until it is logged
 }
 
 // ProblemField is one part of the input that is to blame. It never holds the refused value, which
@@ -49,9 +48,6 @@ func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
 // GetStatus is where huma finds the status.
 func (p *Problem) GetStatus() int { return p.Status }
-
-// GetHeaders is where huma finds headers, of a problem that a handler returns.
-func (p *Problem) GetHeaders() http.Header { return p.headers }
 
 // ContentType is where huma finds the media type.
 func (p *Problem) ContentType(string) string { return problemType }
@@ -96,18 +92,10 @@ var answers = map[fault.Kind]answer{
 	fault.Internal:             {500, "Internal error", 0},
 }
 
-// kindOf is the kind of an error that huma, or a handler through huma, gave a status.
+// kindOf is the kind of an error that huma gave a status.
 func kindOf(status int) fault.Kind {
 	switch status {
-	case 401:
-		return fault.Unauthenticated
-	case 403:
-		return fault.Forbidden
-	case 404:
-		return fault.NotFound
-	case 503:
-		return fault.DatabaseUnavailable
-	case 405, 406, 409, 412, 413, 415, 422, 429:
+	case 406, 413, 415, 422:
 		for kind, a := range answers {
 			if a.status == status {
 				return kind
@@ -147,22 +135,11 @@ func writeProblem(ctx context.Context, w http.ResponseWriter, err error) {
 	_ = marshal(w, p)
 }
 
-// newError is huma.NewError: for errors that handlers make by huma's own functions.
-func newError(status int, message string, errs ...error) huma.StatusError {
-	if status < 400 {
-		return &Problem{Status: status}
-	}
-	f := faultFrom(status, message, errs)
-	p := problemOf(f)
-	p.cause = f
-	return p
-}
+// newError is huma.NewError, of which huma only asks what type an error has.
+func newError(status int, _ string, _ ...error) huma.StatusError { return &Problem{Status: status} }
 
 // newErrorWithContext is huma.NewErrorWithContext: every error of an operation comes by here.
 func newErrorWithContext(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-	if err := formError(ctx); err != nil {
-		errs = []error{err}
-	}
 	p := problemFor(ctx.Context(), faultFrom(status, message, errs))
 	for name, values := range p.headers {
 		ctx.SetHeader(name, values[0])
@@ -170,31 +147,12 @@ func newErrorWithContext(ctx huma.Context, status int, message string, errs ...e
 	return p
 }
 
-// identify completes problems that were made without a request's context, as handlers do by huma's own
-// functions. It leaves the original alone: that may be a variable which answers many requests.
-func identify(ctx huma.Context, _ string, v any) (any, error) {
-	p, ok := v.(*Problem)
-	if !ok || p.cause == nil {
-		return v, nil
-	}
-	own := *p
-	own.RequestID = RequestID(ctx.Context())
-	logCause(ctx.Context(), &own, p.cause)
-	return &own, nil
-}
-
 // problemFor turns err into a problem and logs the cause if it is ours.
 func problemFor(ctx context.Context, err error) *Problem {
-	var own Problem
-	if made := (*Problem)(nil); errors.As(err, &made) {
-		own = *made
-		err = cmp.Or(own.cause, err)
-	} else {
-		own = *problemOf(faultOf(err))
-	}
-	own.RequestID = RequestID(ctx)
-	logCause(ctx, &own, err)
-	return &own
+	p := problemOf(faultOf(err))
+	p.RequestID = RequestID(ctx)
+	logCause(ctx, p, err)
+	return p
 }
 
 // logCause logs what lies behind a 5xx, if there is more to it than the answer says.

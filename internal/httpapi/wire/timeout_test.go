@@ -25,7 +25,7 @@ func TestLongWork(t *testing.T) {
 				return nil, ctx.Err()
 			})
 		answer, start := httptest.NewRecorder(), time.Now()
-		wire.Handler(mux).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/wait/", http.NoBody))
+		wire.Handler(mux, nil).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/wait/", http.NoBody))
 		if answer.Code != 503 || !strings.Contains(answer.Body.String(), "not ready in time") || answer.Header().Get("Retry-After") == "" || time.Since(start) != time.Minute {
 			t.Errorf("%d %v %s after %s", answer.Code, answer.Header(), answer.Body, time.Since(start))
 		}
@@ -56,7 +56,7 @@ func TestLongStream(t *testing.T) {
 		ctx, leave := context.WithTimeout(t.Context(), time.Hour)
 		defer leave()
 		start := time.Now()
-		wire.Handler(mux).ServeHTTP(patient{httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/watch/", http.NoBody))
+		wire.Handler(mux, nil).ServeHTTP(patient{httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/watch/", http.NoBody))
 		if time.Since(start) != time.Hour {
 			t.Errorf("it ended after %s", time.Since(start))
 		}

@@ -113,16 +113,6 @@ func register(api huma.API) {
 	) (*struct{}, error) {
 		return nil, fault.Invalid("body", "%d bytes of csv", len(in.RawBody))
 	})
-	huma.Register(students, huma.Operation{
-		OperationID: "upload-students", Method: http.MethodPost, Path: "/uploads/", MaxBodyBytes: 300,
-	}, func(context.Context, *struct {
-		RawBody huma.MultipartFormFiles[struct {
-			File huma.FormFile `form:"file" required:"true"`
-		}]
-	},
-	) (*struct{}, error) {
-		return nil, nil
-	})
 	registerFailures(api)
 }
 
@@ -136,9 +126,6 @@ func registerFailures(api huma.API) {
 		"limited":  fault.New(fault.RateLimited, "Slower, please."),
 		"deadline": fmt.Errorf("secret_table: %w", context.DeadlineExceeded),
 		"unknown":  fault.New("no-such-kind", "secret_table"),
-		"huma":     huma.Error404NotFound("Nothing here."),
-		"teapot":   huma.NewError(http.StatusTeapot, "I am a teapot."),
-		"down":     huma.Error500InternalServerError("secret_table", errors.New("secret_table")),
 	}
 	for name, err := range failures {
 		huma.Register(api, huma.Operation{OperationID: name, Method: http.MethodGet, Path: "/fail/" + name + "/"},
@@ -176,7 +163,7 @@ func serve(t *testing.T) (*httptest.Server, huma.API, *bytes.Buffer) {
 	register(api)
 	wire.Complete(api)
 	logger := zerolog.New(logged)
-	handler := wire.Handler(mux)
+	handler := wire.Handler(mux, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(logger.WithContext(wire.Begin(w, r))))
 	}))

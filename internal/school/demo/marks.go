@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
@@ -117,10 +118,6 @@ func (s *seeder) result(p *pupil, talent float64, sitting sitting) *tenantdb.Res
 	}
 	part := 0.78 + 0.09*p.ability + 0.04*talent + 0.05*s.NormFloat64()
 	score := math.Round(min(max(part, 0.15), 1)*sitting.max*2) / 2
-	for _, m := range marks {
-		if score >= m.least*sitting.max {
-			return row.SetScore(score).SetGrade(m.grade).SetNillableComment(sometimes(s.Rand, 0.1, m.comments))
-		}
-	}
-	return row.SetScore(score)
+	m := marks[slices.IndexFunc(marks, func(m mark) bool { return score >= m.least*sitting.max })] // the last takes any
+	return row.SetScore(score).SetGrade(m.grade).SetNillableComment(sometimes(s.Rand, 0.1, m.comments))
 }

@@ -1078,7 +1078,7 @@ type Impersonation struct {
 
 // ImpersonationInput defines model for ImpersonationInput.
 type ImpersonationInput struct {
-	// Reason Kept in the audit.
+	// Reason Kept in the audit, and in the school's own.
 	//
 	// Examples: Support call about missing results
 	Reason string `json:"reason"`
@@ -1743,6 +1743,12 @@ type CreateApiKeyParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// RevokeApiKeyParams defines parameters for RevokeApiKey.
+type RevokeApiKeyParams struct {
+	// IfMatch The ETag of the resource as the client knows it; a change in between is answered with 412.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // GetApiKeyParams defines parameters for GetApiKey.
 type GetApiKeyParams struct {
 	// IfNoneMatch Entity tags that the client has; if one is current, the answer is 304 without a body.
@@ -1831,6 +1837,12 @@ type ListDomainsParams struct {
 
 // ListDomainsParamsSort defines parameters for ListDomains.
 type ListDomainsParamsSort string
+
+// GetMeParams defines parameters for GetMe.
+type GetMeParams struct {
+	// IfNoneMatch Entity tags that the client has; if one is current, the answer is 304 without a body.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
 
 // ChangeMyPasswordParams defines parameters for ChangeMyPassword.
 type ChangeMyPasswordParams struct {
@@ -2503,7 +2515,7 @@ type ClientInterface interface {
 	// Ends the key at once. It stays in the list, with the time of its end.
 	//
 	// Corresponds with DELETE /api/v1/system/api-keys/{id}/ (the `RevokeApiKey` operationId).
-	RevokeApiKey(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RevokeApiKey(ctx context.Context, id openapi_types.UUID, params *RevokeApiKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetApiKey Get an API key
 	//
@@ -2635,7 +2647,7 @@ type ClientInterface interface {
 	// GetMe Who am I
 	//
 	// Corresponds with GET /api/v1/system/me/ (the `GetMe` operationId).
-	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangeMyPasswordWithBody Change my password
 	//
@@ -2877,7 +2889,7 @@ type ClientInterface interface {
 
 	// ImpersonateSchoolWithBody Act as an admin of a school
 	//
-	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2886,7 +2898,7 @@ type ClientInterface interface {
 
 	// ImpersonateSchool Act as an admin of a school
 	//
-	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2912,6 +2924,8 @@ type ClientInterface interface {
 	PurgeSchool(ctx context.Context, id openapi_types.UUID, params *PurgeSchoolParams, body PurgeSchoolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RestoreSchool Restore a deleted school
+	//
+	// Brings the school back as it was. One whose purge has begun can't be restored.
 	//
 	// Corresponds with POST /api/v1/system/schools/{id}/restore/ (the `RestoreSchool` operationId).
 	RestoreSchool(ctx context.Context, id openapi_types.UUID, params *RestoreSchoolParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3079,8 +3093,8 @@ func (c *Client) CreateApiKey(ctx context.Context, params *CreateApiKeyParams, b
 // Ends the key at once. It stays in the list, with the time of its end.
 //
 // Corresponds with DELETE /api/v1/system/api-keys/{id}/ (the `RevokeApiKey` operationId).
-func (c *Client) RevokeApiKey(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRevokeApiKeyRequest(c.Server, id)
+func (c *Client) RevokeApiKey(ctx context.Context, id openapi_types.UUID, params *RevokeApiKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeApiKeyRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3391,8 +3405,8 @@ func (c *Client) ListDomains(ctx context.Context, params *ListDomainsParams, req
 // GetMe Who am I
 //
 // Corresponds with GET /api/v1/system/me/ (the `GetMe` operationId).
-func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetMeRequest(c.Server)
+func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMeRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3983,7 +3997,7 @@ func (c *Client) UpdateSchoolDomainWithApplicationMergePatchPlusJSONBody(ctx con
 
 // ImpersonateSchoolWithBody Act as an admin of a school
 //
-// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4002,7 +4016,7 @@ func (c *Client) ImpersonateSchoolWithBody(ctx context.Context, id openapi_types
 
 // ImpersonateSchool Act as an admin of a school
 //
-// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4058,6 +4072,8 @@ func (c *Client) PurgeSchool(ctx context.Context, id openapi_types.UUID, params 
 }
 
 // RestoreSchool Restore a deleted school
+//
+// Brings the school back as it was. One whose purge has begun can't be restored.
 //
 // Corresponds with POST /api/v1/system/schools/{id}/restore/ (the `RestoreSchool` operationId).
 func (c *Client) RestoreSchool(ctx context.Context, id openapi_types.UUID, params *RestoreSchoolParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4474,7 +4490,7 @@ func NewCreateApiKeyRequestWithBody(server string, params *CreateApiKeyParams, c
 }
 
 // NewRevokeApiKeyRequest constructs an http.Request for the RevokeApiKey method
-func NewRevokeApiKeyRequest(server string, id openapi_types.UUID) (*http.Request, error) {
+func NewRevokeApiKeyRequest(server string, id openapi_types.UUID, params *RevokeApiKeyParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4502,6 +4518,21 @@ func NewRevokeApiKeyRequest(server string, id openapi_types.UUID) (*http.Request
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5209,7 +5240,7 @@ func NewListDomainsRequest(server string, params *ListDomainsParams) (*http.Requ
 }
 
 // NewGetMeRequest constructs an http.Request for the GetMe method
-func NewGetMeRequest(server string) (*http.Request, error) {
+func NewGetMeRequest(server string, params *GetMeParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5230,6 +5261,21 @@ func NewGetMeRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -7601,7 +7647,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/system/api-keys/{id}/ (the `RevokeApiKey` operationId).
-	RevokeApiKeyWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*RevokeApiKeyResponse, error)
+	RevokeApiKeyWithResponse(ctx context.Context, id openapi_types.UUID, params *RevokeApiKeyParams, reqEditors ...RequestEditorFn) (*RevokeApiKeyResponse, error)
 
 	// GetApiKeyWithResponse Get an API key
 	//
@@ -7747,7 +7793,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/system/me/ (the `GetMe` operationId).
-	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
+	GetMeWithResponse(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
 
 	// ChangeMyPasswordWithBodyWithResponse Change my password
 	//
@@ -8015,7 +8061,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImpersonateSchoolWithBodyWithResponse Act as an admin of a school
 	//
-	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8024,7 +8070,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImpersonateSchoolWithResponse Act as an admin of a school
 	//
-	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+	// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8050,6 +8096,8 @@ type ClientWithResponsesInterface interface {
 	PurgeSchoolWithResponse(ctx context.Context, id openapi_types.UUID, params *PurgeSchoolParams, body PurgeSchoolJSONRequestBody, reqEditors ...RequestEditorFn) (*PurgeSchoolResponse, error)
 
 	// RestoreSchoolWithResponse Restore a deleted school
+	//
+	// Brings the school back as it was. One whose purge has begun can't be restored.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8889,6 +8937,11 @@ func (r ListDomainsResponse) ContentType() string {
 	return ""
 }
 
+// GetMeResponse200Headers the declared response headers of an HTTP 200 response for GetMe
+type GetMeResponse200Headers struct {
+	ETag *string
+}
+
 type GetMeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8896,6 +8949,8 @@ type GetMeResponse struct {
 	JSON200 *Me
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMeResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -10753,8 +10808,8 @@ func (c *ClientWithResponses) CreateApiKeyWithResponse(ctx context.Context, para
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/system/api-keys/{id}/ (the `RevokeApiKey` operationId).
-func (c *ClientWithResponses) RevokeApiKeyWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*RevokeApiKeyResponse, error) {
-	rsp, err := c.RevokeApiKey(ctx, id, reqEditors...)
+func (c *ClientWithResponses) RevokeApiKeyWithResponse(ctx context.Context, id openapi_types.UUID, params *RevokeApiKeyParams, reqEditors ...RequestEditorFn) (*RevokeApiKeyResponse, error) {
+	rsp, err := c.RevokeApiKey(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -11007,8 +11062,8 @@ func (c *ClientWithResponses) ListDomainsWithResponse(ctx context.Context, param
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/system/me/ (the `GetMe` operationId).
-func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
-	rsp, err := c.GetMe(ctx, reqEditors...)
+func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
+	rsp, err := c.GetMe(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -11485,7 +11540,7 @@ func (c *ClientWithResponses) UpdateSchoolDomainWithApplicationMergePatchPlusJSO
 
 // ImpersonateSchoolWithBodyWithResponse Act as an admin of a school
 //
-// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11500,7 +11555,7 @@ func (c *ClientWithResponses) ImpersonateSchoolWithBodyWithResponse(ctx context.
 
 // ImpersonateSchoolWithResponse Act as an admin of a school
 //
-// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+// Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11544,6 +11599,8 @@ func (c *ClientWithResponses) PurgeSchoolWithResponse(ctx context.Context, id op
 }
 
 // RestoreSchoolWithResponse Restore a deleted school
+//
+// Brings the school back as it was. One whose purge has begun can't be restored.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12376,6 +12433,9 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -12383,6 +12443,19 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

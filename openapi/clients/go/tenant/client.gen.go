@@ -454,6 +454,24 @@ func (e ListAcademicYearsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditEventsParamsSort.
+const (
+	At      ListAuditEventsParamsSort = "at"
+	MinusAt ListAuditEventsParamsSort = "-at"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditEventsParamsSort enum.
+func (e ListAuditEventsParamsSort) Valid() bool {
+	switch e {
+	case At:
+		return true
+	case MinusAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListClassesParamsSort.
 const (
 	ListClassesParamsSortCreatedAt      ListClassesParamsSort = "created_at"
@@ -790,6 +808,52 @@ type AcademicYearPatch struct {
 	//
 	// Examples: 2026-09-01
 	StartsOn *openapi_types.Date `json:"starts_on,omitempty"`
+}
+
+// AuditEvent defines model for AuditEvent.
+type AuditEvent struct {
+	// Action What was done.
+	//
+	// Examples: user.login
+	Action string `json:"action"`
+
+	// Actor Kind and id: a user of the school; nobody for an account that there is none of; of the platform an operator, an api-key, or shell for somebody on the machine itself.
+	//
+	// Examples: user:019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d00
+	Actor string `json:"actor"`
+
+	// Address The client's IP address.
+	//
+	// Examples: 192.0.2.7
+	Address nullable.Nullable[string] `json:"address"`
+
+	// At When it was done.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	At time.Time `json:"at"`
+
+	// Details More of it: of an impersonation the reason, and until when it lasts.
+	//
+	// Examples: {"reason":"Support call about missing results"}
+	Details map[string]interface{} `json:"details"`
+
+	// Id Given by the service; later ones are greater.
+	//
+	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d10
+	Id openapi_types.UUID `json:"id"`
+
+	// RequestId Names the request in the service's log.
+	//
+	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d77
+	RequestId nullable.Nullable[string] `json:"request_id"`
+}
+
+// AuditEventPage defines model for AuditEventPage.
+type AuditEventPage struct {
+	Items []AuditEvent `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
 }
 
 // Class defines model for Class.
@@ -1944,6 +2008,21 @@ type ReplaceAcademicYearParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// ListAuditEventsParams defines parameters for ListAuditEvents.
+type ListAuditEventsParams struct {
+	// Limit How many items to answer with at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on: next_cursor of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Sort What to sort by; with - before it, in descending order.
+	Sort *ListAuditEventsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListAuditEventsParamsSort defines parameters for ListAuditEvents.
+type ListAuditEventsParamsSort string
+
 // ListClassesParams defines parameters for ListClasses.
 type ListClassesParams struct {
 	// Limit How many items to answer with at most.
@@ -2113,6 +2192,18 @@ type UpdateGuardianParams struct {
 type ReplaceGuardianParams struct {
 	// IfMatch The ETag of the resource as the client knows it; a change in between is answered with 412.
 	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// GetMeParams defines parameters for GetMe.
+type GetMeParams struct {
+	// IfNoneMatch Entity tags that the client has; if one is current, the answer is 304 without a body.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// GetSchoolParams defines parameters for GetSchool.
+type GetSchoolParams struct {
+	// IfNoneMatch Entity tags that the client has; if one is current, the answer is 304 without a body.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // ListStaffParams defines parameters for ListStaff.
@@ -2597,6 +2688,15 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/academic-years/{id}/ (the `ReplaceAcademicYear` operationId).
 	ReplaceAcademicYear(ctx context.Context, id openapi_types.UUID, params *ReplaceAcademicYearParams, body ReplaceAcademicYearJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAuditEvents List who came to the school
+	//
+	// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+	//
+	// For the roles admin.
+	//
+	// Corresponds with GET /api/v1/audit-events/ (the `ListAuditEvents` operationId).
+	ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AcceptInviteWithBody Accept an invitation
 	//
 	// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
@@ -2926,14 +3026,14 @@ type ClientInterface interface {
 	// For the roles admin, staff, teacher, guardian, student.
 	//
 	// Corresponds with GET /api/v1/me/ (the `GetMe` operationId).
-	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSchool Get the school
 	//
 	// For the roles admin, staff, teacher.
 	//
 	// Corresponds with GET /api/v1/school/ (the `GetSchool` operationId).
-	GetSchool(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSchool(ctx context.Context, params *GetSchoolParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListStaff List staff
 	//
@@ -3446,6 +3546,25 @@ func (c *Client) ReplaceAcademicYearWithBody(ctx context.Context, id openapi_typ
 // Corresponds with PUT /api/v1/academic-years/{id}/ (the `ReplaceAcademicYear` operationId).
 func (c *Client) ReplaceAcademicYear(ctx context.Context, id openapi_types.UUID, params *ReplaceAcademicYearParams, body ReplaceAcademicYearJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplaceAcademicYearRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAuditEvents List who came to the school
+//
+// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+//
+// For the roles admin.
+//
+// Corresponds with GET /api/v1/audit-events/ (the `ListAuditEvents` operationId).
+func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4165,8 +4284,8 @@ func (c *Client) ReplaceGuardian(ctx context.Context, id openapi_types.UUID, par
 // For the roles admin, staff, teacher, guardian, student.
 //
 // Corresponds with GET /api/v1/me/ (the `GetMe` operationId).
-func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetMeRequest(c.Server)
+func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMeRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4182,8 +4301,8 @@ func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 // For the roles admin, staff, teacher.
 //
 // Corresponds with GET /api/v1/school/ (the `GetSchool` operationId).
-func (c *Client) GetSchool(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetSchoolRequest(c.Server)
+func (c *Client) GetSchool(ctx context.Context, params *GetSchoolParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSchoolRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5303,6 +5422,84 @@ func NewReplaceAcademicYearRequestWithBody(server string, id openapi_types.UUID,
 			req.Header.Set("If-Match", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListAuditEventsRequest constructs an http.Request for the ListAuditEvents method
+func NewListAuditEventsRequest(server string, params *ListAuditEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/audit-events/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -6699,7 +6896,7 @@ func NewReplaceGuardianRequestWithBody(server string, id openapi_types.UUID, par
 }
 
 // NewGetMeRequest constructs an http.Request for the GetMe method
-func NewGetMeRequest(server string) (*http.Request, error) {
+func NewGetMeRequest(server string, params *GetMeParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6722,11 +6919,26 @@ func NewGetMeRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewGetSchoolRequest constructs an http.Request for the GetSchool method
-func NewGetSchoolRequest(server string) (*http.Request, error) {
+func NewGetSchoolRequest(server string, params *GetSchoolParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6747,6 +6959,21 @@ func NewGetSchoolRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -8470,6 +8697,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/academic-years/{id}/ (the `ReplaceAcademicYear` operationId).
 	ReplaceAcademicYearWithResponse(ctx context.Context, id openapi_types.UUID, params *ReplaceAcademicYearParams, body ReplaceAcademicYearJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceAcademicYearResponse, error)
 
+	// ListAuditEventsWithResponse List who came to the school
+	//
+	// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+	//
+	// For the roles admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/audit-events/ (the `ListAuditEvents` operationId).
+	ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error)
+
 	// AcceptInviteWithBodyWithResponse Accept an invitation
 	//
 	// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
@@ -8819,7 +9057,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/me/ (the `GetMe` operationId).
-	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
+	GetMeWithResponse(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
 
 	// GetSchoolWithResponse Get the school
 	//
@@ -8828,7 +9066,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/school/ (the `GetSchool` operationId).
-	GetSchoolWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSchoolResponse, error)
+	GetSchoolWithResponse(ctx context.Context, params *GetSchoolParams, reqEditors ...RequestEditorFn) (*GetSchoolResponse, error)
 
 	// ListStaffWithResponse List staff
 	//
@@ -9502,6 +9740,61 @@ func (r ReplaceAcademicYearResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReplaceAcademicYearResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAuditEventsResponse200Headers the declared response headers of an HTTP 200 response for ListAuditEvents
+type ListAuditEventsResponse200Headers struct {
+	Link *string
+}
+
+type ListAuditEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditEventPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAuditEventsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditEventsResponse) GetJSON200() *AuditEventPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditEventsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10644,6 +10937,11 @@ func (r ReplaceGuardianResponse) ContentType() string {
 	return ""
 }
 
+// GetMeResponse200Headers the declared response headers of an HTTP 200 response for GetMe
+type GetMeResponse200Headers struct {
+	ETag *string
+}
+
 type GetMeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10651,6 +10949,8 @@ type GetMeResponse struct {
 	JSON200 *Me
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMeResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -10692,6 +10992,11 @@ func (r GetMeResponse) ContentType() string {
 	return ""
 }
 
+// GetSchoolResponse200Headers the declared response headers of an HTTP 200 response for GetSchool
+type GetSchoolResponse200Headers struct {
+	ETag *string
+}
+
 type GetSchoolResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10699,6 +11004,8 @@ type GetSchoolResponse struct {
 	JSON200 *School
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSchoolResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -12158,6 +12465,23 @@ func (c *ClientWithResponses) ReplaceAcademicYearWithResponse(ctx context.Contex
 	return ParseReplaceAcademicYearResponse(rsp)
 }
 
+// ListAuditEventsWithResponse List who came to the school
+//
+// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+//
+// For the roles admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/audit-events/ (the `ListAuditEvents` operationId).
+func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error) {
+	rsp, err := c.ListAuditEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditEventsResponse(rsp)
+}
+
 // AcceptInviteWithBodyWithResponse Accept an invitation
 //
 // Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
@@ -12735,8 +13059,8 @@ func (c *ClientWithResponses) ReplaceGuardianWithResponse(ctx context.Context, i
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/me/ (the `GetMe` operationId).
-func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
-	rsp, err := c.GetMe(ctx, reqEditors...)
+func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
+	rsp, err := c.GetMe(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12750,8 +13074,8 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/school/ (the `GetSchool` operationId).
-func (c *ClientWithResponses) GetSchoolWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSchoolResponse, error) {
-	rsp, err := c.GetSchool(ctx, reqEditors...)
+func (c *ClientWithResponses) GetSchoolWithResponse(ctx context.Context, params *GetSchoolParams, reqEditors ...RequestEditorFn) (*GetSchoolResponse, error) {
+	rsp, err := c.GetSchool(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13620,6 +13944,52 @@ func ParseReplaceAcademicYearResponse(rsp *http.Response) (*ReplaceAcademicYearR
 				return nil, err
 			}
 			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAuditEventsResponse parses an HTTP response from a ListAuditEventsWithResponse call
+func ParseListAuditEventsResponse(rsp *http.Response) (*ListAuditEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditEventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAuditEventsResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -14583,6 +14953,9 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14590,6 +14963,19 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMeResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -14616,6 +15002,9 @@ func ParseGetSchoolResponse(rsp *http.Response) (*GetSchoolResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14623,6 +15012,19 @@ func ParseGetSchoolResponse(rsp *http.Response) (*GetSchoolResponse, error) {
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSchoolResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

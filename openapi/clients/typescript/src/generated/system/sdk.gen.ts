@@ -441,7 +441,7 @@ export const updateSchoolDomain = <ThrowOnError extends boolean = false>(options
 /**
  * Act as an admin of a school
  *
- * Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit.
+ * Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own.
  */
 export const impersonateSchool = <ThrowOnError extends boolean = false>(options: Options<ImpersonateSchoolData, ThrowOnError>): RequestResult<ImpersonateSchoolResponses, ImpersonateSchoolErrors, ThrowOnError> => (options.client ?? client).post<ImpersonateSchoolResponses, ImpersonateSchoolErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -470,6 +470,8 @@ export const purgeSchool = <ThrowOnError extends boolean = false>(options: Optio
 
 /**
  * Restore a deleted school
+ *
+ * Brings the school back as it was. One whose purge has begun can't be restored.
  */
 export const restoreSchool = <ThrowOnError extends boolean = false>(options: Options<RestoreSchoolData, ThrowOnError>): RequestResult<RestoreSchoolResponses, RestoreSchoolErrors, ThrowOnError> => (options.client ?? client).post<RestoreSchoolResponses, RestoreSchoolErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

@@ -212,7 +212,7 @@ export type Impersonation = {
 
 export type ImpersonationInput = {
     /**
-     * Kept in the audit.
+     * Kept in the audit, and in the school's own.
      */
     reason: string;
 };
@@ -797,6 +797,12 @@ export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyRespo
 
 export type RevokeApiKeyData = {
     body?: never;
+    headers?: {
+        /**
+         * The ETag of the resource as the client knows it; a change in between is answered with 412.
+         */
+        'If-Match'?: string;
+    };
     path: {
         id: string;
     };
@@ -1203,6 +1209,12 @@ export type ListDomainsResponse = ListDomainsResponses[keyof ListDomainsResponse
 
 export type GetMeData = {
     body?: never;
+    headers?: {
+        /**
+         * Entity tags that the client has; if one is current, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/system/me/';

@@ -72,6 +72,47 @@ export type AcademicYearPatch = {
     starts_on?: string;
 };
 
+export type AuditEvent = {
+    /**
+     * What was done.
+     */
+    action: string;
+    /**
+     * Kind and id: a user of the school; nobody for an account that there is none of; of the platform an operator, an api-key, or shell for somebody on the machine itself.
+     */
+    actor: string;
+    /**
+     * The client's IP address.
+     */
+    address: string | null;
+    /**
+     * When it was done.
+     */
+    at: string;
+    /**
+     * More of it: of an impersonation the reason, and until when it lasts.
+     */
+    details: {
+        [key: string]: unknown;
+    };
+    /**
+     * Given by the service; later ones are greater.
+     */
+    id: string;
+    /**
+     * Names the request in the service's log.
+     */
+    request_id: string | null;
+};
+
+export type AuditEventPage = {
+    items: Array<AuditEvent>;
+    /**
+     * The cursor of the next page; null on the last one.
+     */
+    next_cursor: string | null;
+};
+
 export type Class = {
     /**
      * How many active enrollments it can have; null for any number.
@@ -1179,6 +1220,44 @@ export type ReplaceAcademicYearResponses = {
 
 export type ReplaceAcademicYearResponse = ReplaceAcademicYearResponses[keyof ReplaceAcademicYearResponses];
 
+export type ListAuditEventsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to answer with at most.
+         */
+        limit?: number;
+        /**
+         * Where to go on: next_cursor of the page before.
+         */
+        cursor?: string;
+        /**
+         * What to sort by; with - before it, in descending order.
+         */
+        sort?: '-at' | 'at';
+    };
+    url: '/api/v1/audit-events/';
+};
+
+export type ListAuditEventsErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type ListAuditEventsError = ListAuditEventsErrors[keyof ListAuditEventsErrors];
+
+export type ListAuditEventsResponses = {
+    /**
+     * OK
+     */
+    200: AuditEventPage;
+};
+
+export type ListAuditEventsResponse = ListAuditEventsResponses[keyof ListAuditEventsResponses];
+
 export type AcceptInviteData = {
     body: InviteInput;
     path?: never;
@@ -1964,6 +2043,12 @@ export type ReplaceGuardianResponse = ReplaceGuardianResponses[keyof ReplaceGuar
 
 export type GetMeData = {
     body?: never;
+    headers?: {
+        /**
+         * Entity tags that the client has; if one is current, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/me/';
@@ -1989,6 +2074,12 @@ export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
 
 export type GetSchoolData = {
     body?: never;
+    headers?: {
+        /**
+         * Entity tags that the client has; if one is current, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/school/';
