@@ -39,7 +39,7 @@ func login(t *testing.T, s service) {
 	}
 	second := refresh(first.JSON200.RefreshToken)
 	answered(t, http.StatusOK, second, nil)
-	me, err := s.connect(t, second.JSON200.AccessToken).GetMeWithResponse(ctx)
+	me, err := s.connect(t, second.JSON200.AccessToken).GetMeWithResponse(ctx, nil)
 	answered(t, http.StatusOK, me, err)
 	if me.JSON200.Kind != system.MeKindOperator || me.JSON200.Email.MustGet() != email || me.JSON200.Role != system.MeRoleOwner {
 		t.Errorf("%+v", me.JSON200)
@@ -57,7 +57,7 @@ func key(t *testing.T, s service) {
 	made, err := owner.CreateApiKeyWithResponse(ctx, nil, system.APIKeyInput{Name: "billing", Role: system.APIKeyInputRoleViewer})
 	answered(t, http.StatusCreated, made, err)
 	client := s.connect(t, made.JSON201.Token)
-	me, err := client.GetMeWithResponse(ctx)
+	me, err := client.GetMeWithResponse(ctx, nil)
 	answered(t, http.StatusOK, me, err)
 	if me.JSON200.Kind != system.MeKindApiKey || me.JSON200.Id != made.JSON201.Id || !me.JSON200.Email.IsNull() {
 		t.Errorf("%+v", me.JSON200)
@@ -66,9 +66,9 @@ func key(t *testing.T, s service) {
 	if p := problem(t, denied, err); p.Code != system.Forbidden {
 		t.Errorf("%+v", p)
 	}
-	revoked, err := owner.RevokeApiKeyWithResponse(ctx, made.JSON201.Id)
+	revoked, err := owner.RevokeApiKeyWithResponse(ctx, made.JSON201.Id, nil)
 	answered(t, http.StatusNoContent, revoked, err)
-	ended, err := client.GetMeWithResponse(ctx)
+	ended, err := client.GetMeWithResponse(ctx, nil)
 	if p := problem(t, ended, err); p.Code != system.Unauthenticated {
 		t.Errorf("%+v", p)
 	}

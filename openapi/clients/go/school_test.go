@@ -51,12 +51,12 @@ func admit(t *testing.T, school *tenant.ClientWithResponses, students int) (ids 
 
 func records(t *testing.T, s service) {
 	school, ctx := s.admin(t, newSchool(t, s.owner(t), "ivy").JSON201), t.Context()
-	me, err := school.GetMeWithResponse(ctx)
+	me, err := school.GetMeWithResponse(ctx, nil)
 	answered(t, http.StatusOK, me, err)
 	if me.JSON200.Role != tenant.MeRoleAdmin || me.JSON200.Email.MustGet() != "head@ivy.test" {
 		t.Errorf("%+v", me.JSON200)
 	}
-	other, err := s.school(t, "ivy.test", "").GetMeWithResponse(ctx) // its second domain leads to it as well
+	other, err := s.school(t, "ivy.test", "").GetMeWithResponse(ctx, nil) // its second domain leads to it as well
 	if p := problem(t, other, err); p.Code != tenant.Unauthenticated {
 		t.Errorf("%+v", p)
 	}
@@ -88,7 +88,7 @@ func records(t *testing.T, s service) {
 // serves fails the test unless the school answers, or refuses to with the problem of the code if there is one.
 func serves(t *testing.T, school *tenant.ClientWithResponses, code tenant.ProblemCode) {
 	t.Helper()
-	answer, err := school.GetSchoolWithResponse(t.Context())
+	answer, err := school.GetSchoolWithResponse(t.Context(), nil)
 	if code == "" {
 		answered(t, http.StatusOK, answer, err)
 	} else if p := problem(t, answer, err); p.Code != code {
