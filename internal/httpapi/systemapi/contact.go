@@ -61,7 +61,7 @@ func (s Service) registerContacts(api huma.API) {
 			wire.PageInput
 			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"With - before the name: descending."`
 			SchoolID uuid.UUID `query:"school_id" format:"uuid"`
-			Phone    string    `query:"phone" maxLength:"40" doc:"This number alone, with + and the code of the country."`
+			Phone    string    `query:"phone" maxLength:"40" example:"+2348031234567" doc:"This number alone, with + and the code of the country."`
 			Search   string    `query:"search" maxLength:"200" doc:"In phone and name."`
 		},
 		) (*wire.PageOutput[WhatsAppContact], error) {
