@@ -41,6 +41,7 @@ type settings struct {
 	rounds  int
 	json    string
 	dir     string // of the database; "" for one that is made and removed
+	durable bool   // the database flushes what it commits
 	only    *regexp.Regexp
 	profile string // a folder for the profiles of all processes; "" for none
 }

@@ -57,7 +57,7 @@ type look struct {
 }
 
 func runRollout(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	s := settings{sizes: []int{10}}
+	s := settings{sizes: []int{10}, durable: true}
 	flags := flag.NewFlagSet("bench "+fleetCommand, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	many := flags.Int("schools", 1000, "number of schools to measure with")
