@@ -70,7 +70,7 @@ func (r *result) judge() (limits []limit) {
 	for _, of := range []struct {
 		operation string
 		most, aim float64
-	}{{read, 1.8, 1.5}, {list, 1.6, 1.4}} {
+	}{{read, 1.8, 1.5}, {list, 1.6, 1.4}, {getSchool, 2.0, 1.6}} {
 		if l := r.find("HTTP", of.operation, 100); l != nil {
 			add("HTTP, "+of.operation+", 100 schools: CPU, times the floor", l.Ratio, of.most, of.aim)
 		}
