@@ -78,6 +78,9 @@ func (r *result) judge() (limits []limit) {
 			add("HTTP, "+of.operation+": CPU with 1000 schools, times that with 100", many.Product.Both/few.Product.Both, 1.3, 0)
 		}
 	}
+	if l := r.find("HTTP", getSchool, 100); l != nil {
+		add("HTTP, "+getSchool+", 100 schools: round trips", round(l.Product.Trips), 1, 0)
+	}
 	if len(r.Memory) == 0 {
 		return limits
 	}
