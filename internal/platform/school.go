@@ -14,10 +14,12 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/mixin"
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/domain"
+	"github.com/homeroom-sms/homeroom/ent/public/predicate"
 	"github.com/homeroom-sms/homeroom/ent/public/school"
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fault"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/keyset"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
@@ -193,6 +195,70 @@ func invalid(faults []fault.Field) error {
 	return &fault.Error{Kind: fault.InvalidInput, Message: faults[0].Message, Fields: faults}
 }
 
+// School returns a school with its domains.
+func (p *Platform) School(ctx context.Context, id uuid.UUID) (*publicdb.School, error) {
+	row, err := withDomains(p.registry.Public().School.Query().Where(school.ID(id))).Only(ctx)
+	return row, notFound(err, "school")
+}
+
+// SchoolByCode returns a school with its domains.
+func (p *Platform) SchoolByCode(ctx context.Context, code string) (*publicdb.School, error) {
+	row, err := withDomains(p.registry.Public().School.Query().Where(school.Code(code))).Only(ctx)
+	return row, notFound(err, "school")
+}
+
+func withDomains(q *publicdb.SchoolQuery) *publicdb.SchoolQuery {
+	return q.WithDomains(func(d *publicdb.DomainQuery) { d.Order(domain.ByID()) })
+}
+
+// SchoolFilter narrows a list of schools; a nil or empty field does not.
+type SchoolFilter struct {
+	IsActive      *bool
+	SetupProgress string
+	Isolation     string
+	Database      string
+	State         string // "" hides the deleted
+	Search        string // in name, code and domains
+}
+
+var schoolOrder = keyset.Order[publicdb.School]{
+	Keys: []keyset.Key[publicdb.School]{
+		{Name: "name", Value: func(s *publicdb.School) string { return s.Name }},
+		{Name: "code", Value: func(s *publicdb.School) string { return s.Code }},
+		{Name: "created_at", Value: func(s *publicdb.School) string { return keyset.Time(s.CreatedAt) }},
+	},
+	ID: func(s *publicdb.School) uuid.UUID { return s.ID },
+}
+
+// Schools returns a page of schools with their domains, and the cursor of the next page.
+func (p *Platform) Schools(ctx context.Context, f SchoolFilter, page keyset.Page) ([]*publicdb.School, string, error) {
+	return keyset.List(ctx, withDomains(p.registry.Public().School.Query().Where(f.predicates()...)), schoolOrder, page)
+}
+
+func (f SchoolFilter) predicates() []predicate.School {
+	where := []predicate.School{school.StateNEQ(school.StateDeleted)}
+	if f.State != "" {
+		where = []predicate.School{school.StateEQ(school.State(f.State))}
+	}
+	if f.IsActive != nil {
+		where = append(where, school.IsActive(*f.IsActive))
+	}
+	if f.SetupProgress != "" {
+		where = append(where, school.SetupProgressEQ(school.SetupProgress(f.SetupProgress)))
+	}
+	if f.Isolation != "" {
+		where = append(where, school.IsolationEQ(school.Isolation(f.Isolation)))
+	}
+	if f.Database != "" {
+		where = append(where, school.Database(f.Database))
+	}
+	if f.Search != "" {
+		where = append(where, school.Or(school.NameContainsFold(f.Search), school.CodeContainsFold(f.Search),
+			school.HasDomainsWith(domain.DomainContainsFold(f.Search))))
+	}
+	return where
+}
+
 // SchoolChange is what of a school may be changed.
 type SchoolChange struct {
 	Name     string
@@ -205,8 +271,7 @@ type SchoolChange struct {
 // that edit may also refuse it.
 func (p *Platform) Update(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.School) (SchoolChange, error)) (*publicdb.School, error) {
 	err := p.inTx(ctx, func(tx *publicdb.Client) error {
-		row, err := tx.School.Query().Where(school.ID(id)).ForUpdate().
-			WithDomains(func(d *publicdb.DomainQuery) { d.Order(domain.ByID()) }).Only(ctx)
+		row, err := withDomains(tx.School.Query().Where(school.ID(id)).ForUpdate()).Only(ctx)
 		if err != nil {
 			return notFound(err, "school")
 		}
