@@ -101,7 +101,7 @@ func (p *place) devKey(c *console, dir string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
 		token := strings.TrimSpace(string(text))
-		if _, err := auth.ByKey(c.ctx, p.registry.Public(), token, time.Now()); err == nil {
+		if _, err := auth.ByKey(c.ctx, p.registry.Public(), p.registry.APIKey, token, time.Now()); err == nil {
 			return token, nil
 		} else if !fault.Is(err, fault.Unauthenticated) {
 			return "", err

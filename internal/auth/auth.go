@@ -64,14 +64,17 @@ func refused() *fault.Error {
 	return fault.New(fault.Unauthenticated, "A valid API key or access token is needed.")
 }
 
-// ByKey returns the principal of an API key of the platform. An unknown, revoked or expired key is
-// Unauthenticated.
-func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time) (Principal, error) {
+// FindKey returns an API key as its row is, or ent's error that there is none.
+type FindKey = func(ctx context.Context, id uuid.UUID) (*publicdb.APIKey, error)
+
+// ByKey returns the principal of an API key of the platform, and notes its use in db. An unknown, revoked or
+// expired key is Unauthenticated.
+func ByKey(ctx context.Context, db *publicdb.Client, find FindKey, token string, now time.Time) (Principal, error) {
 	id, hash, ok := parseSecret(keyPrefix, token)
 	if !ok {
 		return Principal{}, refused()
 	}
-	key, err := db.APIKey.Get(ctx, id)
+	key, err := find(ctx, id)
 	if publicdb.IsNotFound(err) {
 		return Principal{}, refused()
 	}
@@ -85,8 +88,10 @@ func ByKey(ctx context.Context, db *publicdb.Client, token string, now time.Time
 		return Principal{}, refused()
 	}
 	if key.LastUsedAt == nil || now.Sub(*key.LastUsedAt) > time.Minute {
-		// Without updated_at: being used is no change of the key, and must not hide one made just now.
-		err := db.APIKey.Update().Where(apikey.ID(id), apikey.UpdatedAt(key.UpdatedAt)).
+		// Without updated_at: being used is no change of the key, and must not hide one made just now. Of many
+		// requests at once, one notes it.
+		err := db.APIKey.Update().Where(apikey.ID(id), apikey.UpdatedAt(key.UpdatedAt),
+			apikey.Or(apikey.LastUsedAtIsNil(), apikey.LastUsedAtLT(now.Add(-time.Minute)))).
 			SetLastUsedAt(now).SetUpdatedAt(key.UpdatedAt).Exec(ctx)
 		if err != nil {
 			return Principal{}, err

@@ -179,7 +179,7 @@ func TestByKey(t *testing.T) {
 		key  auth.Key
 		role string
 	}{{owner, auth.RoleOwner}, {viewer, auth.RoleViewer}, {lasting, auth.RoleOperator}} {
-		got, err := auth.ByKey(ctx, db, test.key.Token, start)
+		got, err := auth.ByKey(ctx, db, db.APIKey.Get, test.key.Token, start)
 		if err != nil || got != (auth.Principal{Name: "api-key:" + test.key.ID.String(), Role: test.role}) {
 			t.Errorf("%s: %v %v", test.role, got, err)
 		}
@@ -199,13 +199,13 @@ func TestByKey(t *testing.T) {
 		"an id with hyphens":   "hr_" + owner.ID.String() + owner.Token[35:],
 		"nothing":              "", "the prefix": "hr_", "garbage": "\x00\xff",
 	} {
-		if got, err := auth.ByKey(ctx, db, token, start); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+		if got, err := auth.ByKey(ctx, db, db.APIKey.Get, token, start); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := auth.ByKey(cancelled, db, owner.Token, start); err == nil || fault.Is(err, fault.Unauthenticated) {
+	if _, err := auth.ByKey(cancelled, db, db.APIKey.Get, owner.Token, start); err == nil || fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("without a database: %v", err)
 	}
 }
@@ -217,12 +217,19 @@ func TestLastUse(t *testing.T) {
 	made := auth.NewKey(uuid.New())
 	before := db.APIKey.Create().SetID(made.ID).SetName("x").SetRole(apikey.RoleOwner).SetSecretHash(made.Hash).SaveX(ctx)
 	for _, use := range []struct{ after, noted time.Duration }{{0, 0}, {time.Minute, 0}, {61 * time.Second, 61 * time.Second}, {62 * time.Second, 61 * time.Second}} {
-		if _, err := auth.ByKey(ctx, db, made.Token, start.Add(use.after)); err != nil {
+		if _, err := auth.ByKey(ctx, db, db.APIKey.Get, made.Token, start.Add(use.after)); err != nil {
 			t.Fatal(err)
 		}
 		row := db.APIKey.GetX(ctx, made.ID)
 		if !row.LastUsedAt.Equal(start.Add(use.noted)) || !row.UpdatedAt.Equal(before.UpdatedAt) {
 			t.Errorf("used after %s: noted %s, updated %s", use.after, row.LastUsedAt, row.UpdatedAt)
 		}
+	}
+	remembered := func(context.Context, uuid.UUID) (*publicdb.APIKey, error) { return before, nil }
+	if _, err := auth.ByKey(ctx, db, remembered, made.Token, start.Add(90*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if row := db.APIKey.GetX(ctx, made.ID); !row.LastUsedAt.Equal(start.Add(61 * time.Second)) {
+		t.Errorf("used while it was remembered as never used: noted %s", row.LastUsedAt)
 	}
 }

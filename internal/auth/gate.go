@@ -13,6 +13,7 @@ import (
 // Gate tells who asks the platform for something.
 type Gate struct {
 	Public   *publicdb.Client
+	Keys     FindKey // how API keys are found
 	Tokens   *Tokens
 	Provider *Provider // nil for none
 	Now      func() time.Time
@@ -23,7 +24,7 @@ type Gate struct {
 // is so at once.
 func (g Gate) ByBearer(ctx context.Context, token string) (Principal, error) {
 	if strings.HasPrefix(token, keyPrefix) {
-		return ByKey(ctx, g.Public, token, g.Now())
+		return ByKey(ctx, g.Public, g.Keys, token, g.Now())
 	}
 	if g.Provider != nil && g.Provider.issued(token) {
 		email, err := g.Provider.email(ctx, token)

@@ -111,7 +111,7 @@ func newGate(t *testing.T) *gate {
 	now := func() time.Time { return start.Add(time.Duration(g.clock.Load())) }
 	signed, err := auth.NewTokens(seed, now)
 	must(t, err)
-	g.Gate = auth.Gate{Public: g.db, Tokens: signed, Now: now, Provider: auth.NewProvider(g.URL, "homeroom-console", now, zerolog.Nop())}
+	g.Gate = auth.Gate{Public: g.db, Keys: g.db.APIKey.Get, Tokens: signed, Now: now, Provider: auth.NewProvider(g.URL, "homeroom-console", now, zerolog.Nop())}
 	g.ada = g.db.Operator.Create().SetEmail(email).SetFullName("Ada").SetRole(operator.RoleViewer).SaveX(t.Context())
 	return g
 }

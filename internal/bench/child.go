@@ -37,6 +37,7 @@ type side struct {
 // greeting is the first message to a child.
 type greeting struct {
 	Schools []school
+	Key     string // an API key of the platform
 	Target  string // the server that requests go to
 }
 
@@ -84,7 +85,7 @@ func startChild(ctx context.Context, kind, profile string, db *database, target 
 		return nil, err
 	}
 	c.send, c.reply = json.NewEncoder(c.in), json.NewDecoder(out)
-	r, err := c.tell(greeting{db.schools, target})
+	r, err := c.tell(greeting{db.schools, db.key, target})
 	c.url = "http://" + r.Address
 	return c, err
 }

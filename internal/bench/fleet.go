@@ -18,6 +18,7 @@ import (
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	schools "github.com/homeroom-sms/homeroom/ent/public/school"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
+	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/embedded"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/platform"
@@ -48,6 +49,7 @@ func (s school) studentID(n int) (id uuid.UUID) {
 type database struct {
 	url        string
 	schools    []school
+	key        string // an API key of the platform
 	conn       *pgx.Conn
 	postmaster int
 	version    string
@@ -131,6 +133,9 @@ func (db *database) fill(ctx context.Context, number int, progress io.Writer) er
 	registry := tenancy.New(pools, tenancy.Options{Roles: true})
 	defer func() { _ = registry.Close() }()
 	p := platform.New(registry, tenant, platform.Settings{BaseDomain: "bench.test", TenantRoles: true}, time.Now)
+	if _, db.key, err = p.CreateKey(ctx, platform.Shell, platform.NewKey{Name: "bench", Role: auth.RoleViewer}); err != nil {
+		return err
+	}
 	db.schools = make([]school, number)
 	_, _ = fmt.Fprintf(progress, "making %d schools ...\n", number)
 	making, ctx := errgroup.WithContext(ctx)

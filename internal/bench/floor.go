@@ -15,6 +15,7 @@ import (
 
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/ent/tenant/student"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/tenantapi"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 )
@@ -65,6 +66,7 @@ func newFloor(ctx context.Context, url, name string, schools []school) (side, er
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/students/{id}/", f.serveOne)
 	mux.HandleFunc("GET /api/v1/students/{$}", f.servePage)
+	mux.HandleFunc("GET /api/v1/system/schools/{id}/", f.serveSchool)
 	return side{operations: map[string]operation{
 		read: f.read, list: f.list, insert: f.insert, transaction: f.transaction,
 	}, serve: func(_ context.Context, l net.Listener) error {
@@ -166,6 +168,40 @@ func showStudent(row pgx.Row) (s tenantapi.Student, err error) {
 		&s.Email, &s.Phone, &s.CreatedAt, &s.UpdatedAt)
 	s.DateOfBirth = wire.DateOf(born)
 	return s, err
+}
+
+// schoolWithDomains gives a row for each domain, or one without.
+const schoolWithDomains = `SELECT c.id, c.name, c.code, c.schema_name, c.isolation, c.database, c.setup_progress, c.is_active, c.state, c.schema_version,
+	c.created_at, c.updated_at, d.id, d.domain, d.is_primary
+	FROM public.clients c LEFT JOIN public.domains d ON d.tenant_id = c.id WHERE c.id = $1 ORDER BY d.id`
+
+func (f *floor) serveSchool(w http.ResponseWriter, r *http.Request) {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	rows, err := f.pool.Query(r.Context(), schoolWithDomains, id)
+	if err != nil {
+		respond(w, nil, err)
+		return
+	}
+	s := systemapi.School{Domains: []systemapi.SchoolDomain{}}
+	var domain struct {
+		id        *uuid.UUID
+		domain    *string
+		isPrimary *bool
+	}
+	_, err = pgx.ForEachRow(rows, []any{
+		&s.ID, &s.Name, &s.Code, &s.SchemaName, &s.Isolation, &s.Database, &s.SetupProgress, &s.IsActive, &s.State, &s.SchemaVersion,
+		&s.CreatedAt, &s.UpdatedAt, &domain.id, &domain.domain, &domain.isPrimary,
+	}, func() error {
+		if domain.id != nil {
+			s.Domains = append(s.Domains, systemapi.SchoolDomain{ID: *domain.id, Domain: *domain.domain, IsPrimary: *domain.isPrimary})
+		}
+		return nil
+	})
+	respond(w, s, err)
 }
 
 func respond(w http.ResponseWriter, body any, err error) {

@@ -16,10 +16,11 @@ type load struct {
 	client *http.Client
 	target string
 	tokens []string // of the schools, by number
+	key    string   // for the system API
 }
 
 func newLoad(g greeting) (side, error) {
-	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}, target: g.Target}
+	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}, target: g.Target, key: g.Key}
 	tokens, err := auth.NewTokens(signingKey, time.Now)
 	if err != nil {
 		return side{}, err
@@ -33,22 +34,29 @@ func newLoad(g greeting) (side, error) {
 	}
 	return side{operations: map[string]operation{
 		read: func(ctx context.Context, s school, n int) error {
-			return l.get(ctx, s, "/api/v1/students/"+s.studentID(n).String()+"/", 1)
+			return l.getStudents(ctx, s, s.studentID(n).String()+"/", 1)
 		},
 		list: func(ctx context.Context, s school, _ int) error {
-			return l.get(ctx, s, fmt.Sprintf("/api/v1/students/?limit=%d", pageSize), pageSize)
+			return l.getStudents(ctx, s, fmt.Sprintf("?limit=%d", pageSize), pageSize)
+		},
+		getSchool: func(ctx context.Context, s school, _ int) error {
+			return l.get(ctx, publicHost, l.key, "/api/v1/system/schools/"+s.ID.String()+"/", s.Host, 1)
 		},
 	}, trips: func() int64 { return 0 }}, nil
 }
 
-// get makes one request, whose answer must show the given number of students.
-func (l *load) get(ctx context.Context, s school, path string, shown int) error {
+func (l *load) getStudents(ctx context.Context, s school, path string, shown int) error {
+	return l.get(ctx, s.Host, l.tokens[s.Number], "/api/v1/students/"+path, `"admission_number"`, shown)
+}
+
+// get makes one request, whose answer must hold a text so many times.
+func (l *load) get(ctx context.Context, host, credential, path, text string, times int) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.target+path, nil)
 	if err != nil {
 		return err
 	}
-	r.Host = s.Host
-	r.Header.Set("Authorization", "Bearer "+l.tokens[s.Number])
+	r.Host = host
+	r.Header.Set("Authorization", "Bearer "+credential)
 	answer, err := l.client.Do(r)
 	if err != nil {
 		return err
@@ -58,8 +66,8 @@ func (l *load) get(ctx context.Context, s school, path string, shown int) error 
 	if err != nil {
 		return err
 	}
-	if n := strings.Count(string(body), `"admission_number"`); answer.StatusCode != http.StatusOK || n != shown {
-		return fmt.Errorf("GET %s: %s with %d students, not %d: %s", path, answer.Status, n, shown, body)
+	if n := strings.Count(string(body), text); answer.StatusCode != http.StatusOK || n != times {
+		return fmt.Errorf("GET %s: %s with %s %d times, not %d: %s", path, answer.Status, text, n, times, body)
 	}
 	return nil
 }

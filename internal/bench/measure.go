@@ -12,12 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// What is measured, at driver level and, of it, as whole requests.
+// What is measured, at driver level and as whole requests.
 const (
 	read        = "point read"
 	list        = "list of 20"
 	insert      = "insert"
 	transaction = "transaction of 3"
+	getSchool   = "GET a school" // system API, with an API key
 	resolve     = "resolve a host"
 )
 
@@ -26,7 +27,7 @@ var measured = []struct {
 	operations []string
 }{
 	{"driver", []string{read, list, insert, transaction}},
-	{"HTTP", []string{read, list}},
+	{"HTTP", []string{read, list, getSchool}},
 }
 
 // cost is what one operation costs.

@@ -15,11 +15,15 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/httpapi"
+	"github.com/homeroom-sms/homeroom/internal/httpapi/ratelimit"
 	"github.com/homeroom-sms/homeroom/internal/httpapi/systemapi"
 	"github.com/homeroom-sms/homeroom/internal/platform"
 	"github.com/homeroom-sms/homeroom/internal/postgres"
 	"github.com/homeroom-sms/homeroom/internal/tenancy"
 )
+
+// publicHost is the host of the system API.
+const publicHost = "localhost"
 
 // signingKey signs the tokens of the requests; the server and whoever sends requests know it.
 var signingKey = make([]byte, 32)
@@ -37,7 +41,12 @@ func newProduct(ctx context.Context, url, name string, schools []school) (side, 
 		return side{}, err
 	}
 	pools.Wrap = t.count
-	p := &product{registry: tenancy.New(pools, tenancy.Options{Roles: true})}
+	migrations, err := fleet.Load(atlas.Tenant())
+	if err != nil {
+		return side{}, err
+	}
+	p := &product{registry: tenancy.New(pools, tenancy.Options{Roles: true, Requires: migrations.Requires()})}
+	p.registry.LimitSchools(10)             // as the service does, too
 	debug.SetGCPercent(400)                 // as the service does
 	go func() { _ = p.registry.Run(ctx) }() // to its end, as the process
 	for _, s := range schools {
@@ -51,14 +60,11 @@ func newProduct(ctx context.Context, url, name string, schools []school) (side, 
 	if err != nil {
 		return side{}, err
 	}
-	migrations, err := fleet.Load(atlas.Tenant())
-	if err != nil {
-		return side{}, err
-	}
 	handler := httpapi.New(httpapi.Settings{
-		PublicHosts: []string{"localhost"}, Version: "bench",
-		Log:   zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
-		Ready: p.registry.Ping,
+		PublicHosts: []string{publicHost}, Version: "bench",
+		Log:    zerolog.New(io.Discard).Level(zerolog.InfoLevel).With().Timestamp().Logger(),
+		Limits: ratelimit.New(1_000_000, 100), // counted as in the service, and not met
+		Ready:  p.registry.Ping,
 	}, p.registry, systemapi.Service{
 		Platform: platform.New(p.registry, migrations, platform.Settings{}, time.Now),
 		Public:   p.registry.Public(), Desk: &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, Now: time.Now,

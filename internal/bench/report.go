@@ -70,13 +70,16 @@ func (r *result) judge() (limits []limit) {
 	for _, of := range []struct {
 		operation string
 		most, aim float64
-	}{{read, 1.8, 1.5}, {list, 1.6, 1.4}} {
+	}{{read, 1.8, 1.5}, {list, 1.6, 1.4}, {getSchool, 2.0, 1.6}} {
 		if l := r.find("HTTP", of.operation, 100); l != nil {
 			add("HTTP, "+of.operation+", 100 schools: CPU, times the floor", l.Ratio, of.most, of.aim)
 		}
 		if few, many := r.find("HTTP", of.operation, 100), r.find("HTTP", of.operation, 1000); few != nil && many != nil {
 			add("HTTP, "+of.operation+": CPU with 1000 schools, times that with 100", many.Product.Both/few.Product.Both, 1.3, 0)
 		}
+	}
+	if l := r.find("HTTP", getSchool, 100); l != nil {
+		add("HTTP, "+getSchool+", 100 schools: round trips", round(l.Product.Trips), 1, 0)
 	}
 	if len(r.Memory) == 0 {
 		return limits

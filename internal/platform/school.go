@@ -197,8 +197,7 @@ func invalid(faults []fault.Field) error {
 
 // School returns a school with its domains.
 func (p *Platform) School(ctx context.Context, id uuid.UUID) (*publicdb.School, error) {
-	row, err := withDomains(p.registry.Public().School.Query().Where(school.ID(id))).Only(ctx)
-	return row, notFound(err, "school")
+	return p.registry.School(ctx, id)
 }
 
 // SchoolByCode returns a school with its domains.

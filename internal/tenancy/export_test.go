@@ -18,6 +18,9 @@ func (r *Registry) Require(version string) { r.options.Requires = version }
 // Trusts lets a test wait until changes are heard, or are not.
 func (r *Registry) Trusts() bool { return r.memory.trust.get() == trusted }
 
+// Beat lets a test pass beats of the listener.
+func (r *Registry) Beat(n uint32) { r.memory.beats.Add(n) }
+
 // CutOff lets a test wait until the database counts as gone.
 func (r *Registry) CutOff() bool { return r.memory.trust.get() == cutOff }
 
@@ -28,4 +31,7 @@ func (r *Registry) Remembered() (known, unknown int) {
 	return r.hosts.known.EstimatedSize(), r.hosts.unknown.EstimatedSize()
 }
 
-const MostUnknown = mostUnknown
+const (
+	MostUnknown = mostUnknown
+	KeyBeats    = keyBeats
+)

@@ -129,6 +129,7 @@ func (r *Registry) restart(t trust) {
 	r.memory.changed(func() {
 		r.hosts.clear()
 		r.contacts.clear()
+		r.keys.known.InvalidateAll()
 		for _, e := range r.memory.schools {
 			e.last.Store(nil)
 		}
@@ -152,6 +153,11 @@ func (r *Registry) heard(payload string) {
 	case "contact":
 		r.contacts.keyChanged(key)
 		return
+	case "key":
+		if id, err := uuid.Parse(key); err == nil {
+			r.keys.keyChanged(id)
+			return
+		}
 	case "database":
 		r.pools.Forget(key)
 		return

@@ -34,6 +34,7 @@ type Registry struct {
 	memory   *memory
 	hosts    *index
 	contacts *index
+	keys     *keys
 	fences   sync.Map // of InTx: id -> chan struct{}, closed when its message is heard
 
 	addresses *addresses
@@ -74,6 +75,7 @@ func newRegistry(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx
 	r.public = publicdb.NewClient(publicdb.Driver(r.db.Driver(scope(publicSchema))))
 	r.hosts = newIndex(r.memory, hostIndex, r.query(byDomain), r.tenant)
 	r.contacts = newIndex(r.memory, contactIndex, r.query(byContact), r.tenant)
+	r.keys = newKeys(r.memory)
 	r.addresses = &addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}
 	pools.Others(r.addresses.find)
 	return r

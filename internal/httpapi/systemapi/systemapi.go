@@ -26,7 +26,7 @@ const root = "/api/v1/system"
 // Service is what the API works with. Only the document is wanted of a zero one.
 type Service struct {
 	Platform *platform.Platform
-	Public   *publicdb.Client                       // where API keys and operators are looked up
+	Public   *publicdb.Client                       // where operators are looked up, and answers kept
 	Watcher  *platform.Watcher                      // of operations
 	Begin    func(context.Context, uuid.UUID) error // has an operation carried out
 	Desk     *auth.Desk
@@ -118,7 +118,7 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
 	}
-	gate := auth.Gate{Public: s.Public, Tokens: s.Desk.Tokens, Provider: s.Provider, Now: s.Now}
+	gate := auth.Gate{Public: s.Public, Keys: s.Platform.KnownKey, Tokens: s.Desk.Tokens, Provider: s.Provider, Now: s.Now}
 	principal, err := gate.ByBearer(ctx.Context(), strings.TrimSpace(token))
 	if err == nil {
 		err = ratelimit.Principal(ctx.Context(), uuid.Nil, principal.Name)
