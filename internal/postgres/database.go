@@ -139,8 +139,10 @@ func (d *Database) from(ctx context.Context, pool *homes, searchPath string) (*p
 	if err != nil {
 		d.note(ctx, pool, err) // before the next in line has the permit
 		d.released(home)
+		return nil, err
 	}
-	return conn, err
+	home.learns(conn.Conn(), searchPath)
+	return conn, nil
 }
 
 // connection returns the connection of a home that is held.

@@ -17,11 +17,16 @@ import (
 // a tenth of that; to teach another connection a schema's tables costs the server as much.
 const homeTimeout = time.Millisecond
 
+// homeless is how many schemas a connection takes in that are at home elsewhere.
+const homeless = 128
+
 // homes are the connections of a database. Each is a pool of its own, used by one at a time, because what
-// PostgreSQL knows of a schema (its tables, its statements' plans) it knows by connection: work on a
-// schema goes to the same one, its home, whenever it can. Learned anew, a read by key costs five times
-// as much. Half of the connections are homes, the others are for when those are busy: spread over all, each
-// of the server's processes runs so seldom that the processor's caches have forgotten it.
+// PostgreSQL knows of a schema (its tables, its statements' plans) it knows by connection: learned anew, a
+// read by key costs five times as much. So work goes to a connection that knows its schema. The first few
+// learn whatever comes, so that a few schools keep few of the server's processes busy: spread over all, each
+// runs so seldom that the processor's caches have forgotten it. Those of many schools are learned by one
+// connection each, the schema's home. Half of the connections are homes, the others are for when those are
+// busy.
 type homes struct {
 	config *pgxpool.Config
 	seed   maphash.Seed
@@ -30,9 +35,11 @@ type homes struct {
 
 // home is one connection, or the place for one.
 type home struct {
-	busy    chan struct{} // held by whoever uses it
-	waiting atomic.Bool   // somebody waits for it
-	open    atomic.Int32  // sockets
+	busy    chan struct{}       // held by whoever uses it
+	current *pgx.Conn           // the connection, for whoever holds the home
+	knows   map[string]struct{} // search paths that it has worked under
+	waiting atomic.Bool         // somebody waits for it
+	open    atomic.Int32        // sockets
 	once    sync.Once
 	pool    *pgxpool.Pool // made with the first use
 	err     error
@@ -46,13 +53,22 @@ func newHomes(config *pgxpool.Config) *homes {
 	return h
 }
 
-// take returns a home that the caller now holds: the key's own if it can be had soon, else one that is
-// connected, else any. There is one, for nobody comes without a permit. With mayOpen, there is room for
-// one more connection.
+// take returns a home that the caller now holds: one that knows the key or may learn it, else the key's own
+// if it can be had soon, else one that is connected, else any. There is one, for nobody comes without a
+// permit. With mayOpen, there is room for one more connection.
 func (h *homes) take(ctx context.Context, key string, mayOpen bool) (*home, error) {
 	n := len(h.all)
 	first := int(maphash.String(h.seed, key) % uint64((n+1)/2))
-	if own := h.all[first]; mayOpen || own.open.Load() > 0 {
+	own := h.all[first]
+	if own.suits(key, 0) {
+		return own, nil
+	}
+	for _, one := range h.all {
+		if one.suits(key, homeless) {
+			return one, nil
+		}
+	}
+	if mayOpen || own.open.Load() > 0 {
 		if taken, err := own.soon(ctx); taken || err != nil {
 			return own, err
 		}
@@ -67,6 +83,26 @@ func (h *homes) take(ctx context.Context, key string, mayOpen bool) (*home, erro
 			runtime.Gosched() // they change hands just now
 		}
 	}
+}
+
+// suits takes the home if it is free, connected and knows the key, or fewer than a number of them.
+func (o *home) suits(key string, fewer int) bool {
+	if o.open.Load() == 0 || !o.try() {
+		return false
+	}
+	if _, known := o.knows[key]; known || len(o.knows) < fewer {
+		return true
+	}
+	o.leave()
+	return false
+}
+
+// learns notes that the connection is about to work under a search path.
+func (o *home) learns(conn *pgx.Conn, path string) {
+	if o.current != conn {
+		o.current, o.knows = conn, map[string]struct{}{}
+	}
+	o.knows[path] = struct{}{}
 }
 
 func (o *home) try() bool {
