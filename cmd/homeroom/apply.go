@@ -34,6 +34,7 @@ func (m migrateApply) Run(c *console, database *config.Database) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	collectSeldom()
 	return onFleet(c, database, func(conn *pgx.Conn, dirs directories) error {
 		if m.DryRun {
 			return m.plan(c, conn, dirs)

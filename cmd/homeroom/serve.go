@@ -55,15 +55,17 @@ type readiness struct {
 	SystemKey   string `json:"system_key,omitempty"`
 }
 
-// gcPercent lets the heap, which is small here, grow fivefold between collections: at Go's 100 they
-// cost a tenth of the service's CPU. GOGC, if set, decides.
-const gcPercent = 400
+// collectSeldom lets the heap, which is small here, grow fivefold between collections: at Go's 100 they
+// cost a tenth of the CPU. GOGC, if set, decides.
+func collectSeldom() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
 
 // serve answers requests until the context ends. announce is told the URL once they are answered.
 func serve(c *console, p *place, service config.Service, systemKey string, announce func(url string)) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectSeldom()
 	log := logger(c.stderr, p.checked)
 	desk, provider, err := newDesk(p.checked, log)
 	if err != nil {

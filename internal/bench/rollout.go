@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"testing/fstest"
 	"time"
@@ -57,6 +58,7 @@ type look struct {
 }
 
 func runRollout(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	debug.SetGCPercent(400) // as the command does
 	s := settings{sizes: []int{10}, durable: true}
 	flags := flag.NewFlagSet("bench "+fleetCommand, flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -275,21 +277,22 @@ func (r *rollout) script(ctx context.Context) (time.Duration, error) {
 // costs runs do, which does something so many times, and returns what one costs: ours, or that of the
 // programs that do ran, and PostgreSQL's.
 func (r *rollout) costs(times int, do func() (time.Duration, error)) (c cost, err error) {
-	own := cpuOf(os.Getpid())
 	postgres, err := cpuOfServer(r.db.postmaster)
 	if err != nil {
 		return c, err
 	}
+	own := cpuOf(os.Getpid())
 	others, err := do()
 	if err != nil {
 		return c, err
 	}
+	own = cpuOf(os.Getpid()) - own
 	after, err := cpuOfServer(r.db.postmaster)
 	if err != nil {
 		return c, err
 	}
 	if others == 0 {
-		others = cpuOf(os.Getpid()) - own
+		others = own
 	}
 	n := float64(times)
 	c = cost{Server: micros(others) / n, Postgres: micros(after-postgres) / n}

@@ -225,5 +225,37 @@ func (c *climb) next(ctx context.Context) error {
 	if f.concurrent {
 		return c.outside(work, f)
 	}
-	return f.send(work, c.conn, f.script(c.schema, c.origin()))
+	from, err := c.origin(), error(nil)
+	if from.held, err = c.hold(work); err != nil {
+		return err
+	}
+	return f.send(work, c.conn, f.script(c.schema, from))
+}
+
+const holdName = "homeroom migrate"
+
+// hold keeps the atlas command out for as long as the connection lasts, if it is a rollout's own and no
+// pooler has it: to do so in each message would cost a seventh of what a small ALTER does.
+func (c *climb) hold(ctx context.Context) (held bool, err error) {
+	if c.connect == nil {
+		return false, nil
+	}
+	holds := c.conn.PgConn().CustomData()
+	if held, known := holds[holdName].(bool); known {
+		return held, nil
+	}
+	pooled, err := isPooled(ctx, c.conn)
+	if err != nil {
+		return false, err
+	}
+	if !pooled {
+		if err := c.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1)", pgx.QueryExecModeExec, commandLock).Scan(&held); err != nil {
+			return false, err
+		}
+		if !held {
+			return false, errRaced
+		}
+	}
+	holds[holdName] = held
+	return held, nil
 }

@@ -46,15 +46,14 @@ func (f file) check(begun *revision) error {
 // does, so that either goes on where the other was cut off.
 func (c *climb) outside(ctx context.Context, f file) (err error) {
 	start := time.Now()
-	var pid uint32
-	if err := c.conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid); err != nil {
+	if pooled, err := isPooled(ctx, c.conn); err != nil {
 		return err
-	}
-	if pid != c.conn.PgConn().PID() {
+	} else if pooled {
 		return &Failure{File: f.name, Message: "a connection pooler is in front of this database: a file outside a transaction needs a URL without one"}
 	}
 	defer func() {
 		_ = c.conn.PgConn().Exec(ctx, "SELECT pg_advisory_unlock_all();\n"+join(pristine)).Close()
+		delete(c.conn.PgConn().CustomData(), holdName)
 	}()
 	if err := f.send(ctx, c.conn, f.opening(c.schema, c.origin())); err != nil {
 		return err
@@ -73,6 +72,13 @@ func (c *climb) outside(ctx context.Context, f file) (err error) {
 		}
 	}
 	return f.send(ctx, c.conn, []line{f.closing(c.schema, time.Since(start))})
+}
+
+// isPooled reports whether a pooler is in front of the server: it gives its own number for a process.
+func isPooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var pid uint32
+	err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid)
+	return pid != conn.PgConn().PID(), err
 }
 
 // opening takes the schema for this connection and records that the file has begun.

@@ -61,6 +61,7 @@ func (f file) printed(schema string, parts []line) string {
 // origin is where a schema is before a file is applied.
 type origin struct {
 	bare    bool      // there may be no table of revisions yet
+	held    bool      // the connection keeps the atlas command out
 	digests []string  // its history is one of these
 	begun   *revision // of the file, where it was applied in part
 }
@@ -77,9 +78,12 @@ func (o origin) agrees(history []revision) bool {
 
 // script is one message, one transaction: what is left of the file and its record, or nothing.
 func (f file) script(schema string, from origin) []line {
-	parts := []line{ours("BEGIN ISOLATION LEVEL READ COMMITTED"), entrance(schema)}
-	if from.bare { // nothing is there to be locked
-		parts = append(parts, locks(schema, "_xact"), revisionsTable(schema))
+	parts := slices.Concat([]line{ours("BEGIN ISOLATION LEVEL READ COMMITTED")}, inSchema(schema))
+	if !from.held || from.bare { // where nothing is there yet, no table can be locked
+		parts = append(parts, locks(schema, "_xact"))
+	}
+	if from.bare {
+		parts = append(parts, revisionsTable(schema))
 	}
 	parts = append(parts, locked(schema), pastOf(schema))
 	done := 0
@@ -123,24 +127,18 @@ func sets(statement string) bool {
 // fnv32("atlas_migrate_execute"). Ours is shared: our workers run beside each other, not beside it.
 const commandLock = 2686470616
 
-// entrance sets what holds for a transaction and keeps the atlas command out, all in one statement: each
-// one more costs a tenth of what a small ALTER does.
-func entrance(schema string) line {
-	return line{waits: true, text: fmt.Sprintf("SELECT set_config('lock_timeout', '3s', true), set_config('statement_timeout', '0', true), set_config('search_path', %s, true), %s",
-		literal(ident(schema)), unless(fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d)", commandLock)))}
+// inSchema sets what holds for a transaction.
+func inSchema(schema string) []line {
+	return []line{ours("SET LOCAL lock_timeout = '3s'"), ours("SET LOCAL statement_timeout = 0"), ours("SET LOCAL search_path = %s", ident(schema))}
 }
 
 // locks keep the atlas command out, and others of our runs where the table of revisions can't: before it is
-// made, and outside a transaction.
+// made, and outside a transaction. Where they are taken it fails, by a cast, which costs less than a DO that
+// raises. Nobody waits: who waits inside a statement would hold up CREATE INDEX CONCURRENTLY elsewhere, and
+// that again us.
 func locks(schema, scope string) line {
-	return line{waits: true, text: "SELECT " + unless(fmt.Sprintf("pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0))",
-		scope, commandLock, literal("homeroom_migrate:"+schema)))}
-}
-
-// unless fails where locks are taken, by a cast, which costs less than a DO that raises. Nobody waits: who
-// waits inside a statement would hold up CREATE INDEX CONCURRENTLY elsewhere, and that again us.
-func unless(locks string) string {
-	return "CASE WHEN " + locks + " THEN 0\nELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END"
+	return line{waits: true, text: fmt.Sprintf(`SELECT CASE WHEN pg_try_advisory%[1]s_lock_shared(%[2]d) AND pg_try_advisory%[1]s_lock(hashtextextended(%[3]s, 0)) THEN 0
+ELSE ('homeroom: another run is at work here, not ' || current_setting('server_version'))::int END`, scope, commandLock, literal("homeroom_migrate:"+schema))}
 }
 
 // locked keeps everybody else who would add to the schema's history off it, to the end of the transaction.
