@@ -24,11 +24,13 @@ const cancelTimeout = 5 * time.Second
 // is committed without a row that we send last.
 func (e *exchange) run(ctx context.Context, pg *pgconn.PgConn) (failed error) {
 	start, out := time.Now(), pg.Frontend()
+	// Not by the context: pgconn watches that anew, with a goroutine, for each message.
+	stop := context.AfterFunc(ctx, func() { _ = pg.Conn().SetDeadline(start) })
 	out.SendQuery(&pgproto3.Query{String: join(e.parts)})
 	err := out.Flush()
 	for err == nil {
 		var message pgproto3.BackendMessage
-		if message, err = pg.ReceiveMessage(ctx); err != nil {
+		if message, err = pg.ReceiveMessage(context.Background()); err != nil {
 			break
 		}
 		switch m := message.(type) {
@@ -43,8 +45,14 @@ func (e *exchange) run(ctx context.Context, pg *pgconn.PgConn) (failed error) {
 		case *pgproto3.ErrorResponse:
 			failed = pgconn.ErrorResponseToPgError(m)
 		case *pgproto3.ReadyForQuery:
+			if !stop() { // no time is left to use it again
+				_ = pg.Close(context.WithoutCancel(ctx))
+			}
 			return failed
 		}
+	}
+	if !stop() {
+		err = ctx.Err()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer cancel()

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,60 +25,73 @@ const (
 
 // recorder writes the outcomes into public.clients, which announces the schools to all that serve them.
 type recorder struct {
-	run      *run
-	dry      bool // it writes nothing
-	outcomes chan recorded
-	done     chan error
+	run   *run
+	dry   bool // it writes nothing
+	full  chan []recorded
+	done  chan error
+	timer *time.Timer // of the batch
+
+	mu    sync.Mutex
+	batch []recorded
 }
 
 func (r *run) record(dry bool) *recorder {
-	rec := &recorder{r, dry, make(chan recorded, batchSize), make(chan error, 1)}
+	rec := &recorder{run: r, dry: dry, full: make(chan []recorded, 1), done: make(chan error, 1)}
+	rec.timer = time.AfterFunc(batchTime, rec.flush)
 	go func() { rec.done <- rec.work() }()
 	return rec
 }
 
+// add takes an outcome. Most of those who bring one wake nobody.
+func (rec *recorder) add(o recorded) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.run.Finished != nil && (o.Attempts > 0 || o.Failure != nil || o.Skipped != "") {
+		rec.run.Finished(o.Outcome)
+	}
+	if rec.dry || !o.worthWriting() {
+		return
+	}
+	rec.batch = append(rec.batch, o)
+	switch len(rec.batch) {
+	case 1:
+		rec.timer.Reset(batchTime)
+	case batchSize:
+		rec.hand()
+	}
+}
+
+func (rec *recorder) flush() {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.hand()
+}
+
+// hand gives the batch to be written. The lock is held: who comes while too much is waiting waits too.
+func (rec *recorder) hand() {
+	if len(rec.batch) > 0 {
+		rec.full <- rec.batch
+		rec.batch = nil
+	}
+}
+
 // close waits until all is written.
 func (rec *recorder) close() error {
-	close(rec.outcomes)
+	rec.flush()
+	close(rec.full)
 	return <-rec.done
 }
 
-// work gathers outcomes and writes them in batches. What can't be written is told at the end: the
-// schools are as they are, and the next run finds them so.
+// work writes the batches. What can't be written is told at the end: the schools are as they are, and the
+// next run finds them so.
 func (rec *recorder) work() error {
-	var batch []recorded
 	var lost int
 	var why error
-	flush := func() {
+	for batch := range rec.full {
 		if err := rec.write(batch); err != nil {
 			lost, why = lost+len(batch), err
 		}
-		batch = batch[:0]
 	}
-	timer := time.NewTimer(batchTime)
-	defer timer.Stop()
-	for open := true; open; {
-		select {
-		case o, more := <-rec.outcomes:
-			if open = more; !more {
-				break
-			}
-			if rec.run.Finished != nil && (o.Attempts > 0 || o.Failure != nil || o.Skipped != "") {
-				rec.run.Finished(o.Outcome)
-			}
-			if !rec.dry && o.worthWriting() {
-				if batch = append(batch, o); len(batch) == 1 {
-					timer.Reset(batchTime)
-				}
-			}
-			if len(batch) == batchSize {
-				flush()
-			}
-		case <-timer.C:
-			flush()
-		}
-	}
-	flush()
 	if lost > 0 {
 		return fmt.Errorf("the outcome of %d schools could not be recorded: %w", lost, postgres.Fault(why))
 	}
@@ -102,9 +116,6 @@ func (o recorded) failure() string {
 // write makes the rows say what became of their schools. A school that is another by now, or elsewhere,
 // is left alone.
 func (rec *recorder) write(batch []recorded) error {
-	if len(batch) == 0 {
-		return nil
-	}
 	var codes, schemas, databases, versions, failures []string
 	var changed []bool
 	var took []int64

@@ -211,7 +211,7 @@ func (r *run) finish(o Outcome, changed bool, rec *recorder) {
 	r.mu.Lock()
 	r.seen[key(o.Target)] = &sight{outcome: &o, changed: changed, version: o.To}
 	r.mu.Unlock()
-	rec.outcomes <- recorded{o, changed}
+	rec.add(recorded{o, changed})
 }
 
 // wave works at schools: so many workers a database, all databases side by side.
@@ -273,7 +273,7 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 		return
 	case err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || unreachable(err)):
 		if o.Attempts = 0; o.From != o.To { // told to stop: it is left to do, but what is done of it is recorded
-			rec.outcomes <- recorded{o, true}
+			rec.add(recorded{o, true})
 		}
 		return
 	case err != nil:
