@@ -229,13 +229,17 @@ func (c *climb) next(ctx context.Context) error {
 	if from.held, err = c.hold(work); err != nil {
 		return err
 	}
+	if f.settings {
+		defer delete(c.conn.PgConn().CustomData(), holdName) // what it set is taken back with all else
+	}
 	return f.send(work, c.conn, f.script(c.schema, from))
 }
 
 const holdName = "homeroom migrate"
 
-// hold keeps the atlas command out for as long as the connection lasts, if it is a rollout's own and no
-// pooler has it: to do so in each message would cost a seventh of what a small ALTER does.
+// hold keeps the atlas command out for as long as the connection lasts and sets what holds for all schools,
+// if it is a rollout's own and no pooler has it: to do so in each message would cost a fifth of what a small
+// ALTER does.
 func (c *climb) hold(ctx context.Context) (held bool, err error) {
 	if c.connect == nil {
 		return false, nil
@@ -249,6 +253,9 @@ func (c *climb) hold(ctx context.Context) (held bool, err error) {
 		return false, err
 	}
 	if !pooled {
+		if err := c.conn.PgConn().Exec(ctx, join(sessionTerms)).Close(); err != nil {
+			return false, err
+		}
 		if err := c.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1)", pgx.QueryExecModeExec, commandLock).Scan(&held); err != nil {
 			return false, err
 		}

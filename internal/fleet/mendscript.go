@@ -12,7 +12,7 @@ import (
 // out, and it fails where one has come between.
 func (d Drift) Script() string {
 	var b strings.Builder
-	b.WriteString("BEGIN;\n" + join(append(inSchema(d.Schema), locks(d.Schema, "_xact"), locked(d.Schema))) + unmoved(d.Schema, d.Version))
+	b.WriteString("BEGIN;\n" + join(terms) + join([]line{ours("SET LOCAL search_path = %s", ident(d.Schema)), locks(d.Schema, "_xact"), locked(d.Schema)}) + unmoved(d.Schema, d.Version))
 	for _, statement := range d.SQL {
 		b.WriteString(statement + ";\n")
 	}

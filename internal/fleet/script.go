@@ -61,7 +61,7 @@ func (f file) printed(schema string, parts []line) string {
 // origin is where a schema is before a file is applied.
 type origin struct {
 	bare    bool      // there may be no table of revisions yet
-	held    bool      // the connection keeps the atlas command out
+	held    bool      // the connection has the terms, and keeps the atlas command out
 	digests []string  // its history is one of these
 	begun   *revision // of the file, where it was applied in part
 }
@@ -78,7 +78,11 @@ func (o origin) agrees(history []revision) bool {
 
 // script is one message, one transaction: what is left of the file and its record, or nothing.
 func (f file) script(schema string, from origin) []line {
-	parts := slices.Concat([]line{ours("BEGIN ISOLATION LEVEL READ COMMITTED")}, inSchema(schema))
+	parts := []line{ours("BEGIN")}
+	if !from.held {
+		parts = append([]line{ours("BEGIN ISOLATION LEVEL READ COMMITTED")}, terms...)
+	}
+	parts = append(parts, ours("SET LOCAL search_path = %s", ident(schema)))
 	if !from.held || from.bare { // where nothing is there yet, no table can be locked
 		parts = append(parts, locks(schema, "_xact"))
 	}
@@ -127,10 +131,11 @@ func sets(statement string) bool {
 // fnv32("atlas_migrate_execute"). Ours is shared: our workers run beside each other, not beside it.
 const commandLock = 2686470616
 
-// inSchema sets what holds for a transaction.
-func inSchema(schema string) []line {
-	return []line{ours("SET LOCAL lock_timeout = '3s'"), ours("SET LOCAL statement_timeout = 0"), ours("SET LOCAL search_path = %s", ident(schema))}
-}
+// terms hold for a transaction, or for a session of a rollout's own.
+var (
+	terms        = []line{ours("SET LOCAL lock_timeout = '3s'"), ours("SET LOCAL statement_timeout = 0")}
+	sessionTerms = []line{impatient, ours("SET statement_timeout = 0"), ours("SET default_transaction_isolation = 'read committed'")}
+)
 
 // locks keep the atlas command out, and others of our runs where the table of revisions can't: before it is
 // made, and outside a transaction. Where they are taken it fails, by a cast, which costs less than a DO that
