@@ -225,10 +225,12 @@ func (c *climb) next(ctx context.Context) error {
 	if f.concurrent {
 		return c.outside(work, f)
 	}
-	from, err := c.origin(), error(nil)
-	if from.held, err = c.hold(work); err != nil {
+	held, err := c.hold(work)
+	if err != nil {
 		return err
 	}
+	from := c.origin()
+	from.held = held
 	if f.settings {
 		defer delete(c.conn.PgConn().CustomData(), holdName) // what it set is taken back with all else
 	}

@@ -17,13 +17,13 @@ import (
 // a tenth of that; to teach another connection a schema's tables costs the server as much.
 const homeTimeout = time.Millisecond
 
-// homeless is how many schemas a connection takes in that are at home elsewhere.
+// homeless is how many schemas one of the first connections takes in that are at home elsewhere.
 const homeless = 128
 
 // homes are the connections of a database. Each is a pool of its own, used by one at a time, because what
 // PostgreSQL knows of a schema (its tables, its statements' plans) it knows by connection: learned anew, a
-// read by key costs five times as much. So work goes to a connection that knows its schema. The first few
-// learn whatever comes, so that a few schools keep few of the server's processes busy: spread over all, each
+// read by key costs five times as much. So work goes to a connection that knows its schema. The first quarter
+// learns whatever comes, so that a few schools keep few of the server's processes busy: spread over all, each
 // runs so seldom that the processor's caches have forgotten it. Those of many schools are learned by one
 // connection each, the schema's home. Half of the connections are homes, the others are for when those are
 // busy.
@@ -63,8 +63,13 @@ func (h *homes) take(ctx context.Context, key string, mayOpen bool) (*home, erro
 	if own.suits(key, 0) {
 		return own, nil
 	}
+	learning := (n + 3) / 4
 	for _, one := range h.all {
-		if one.suits(key, homeless) {
+		fewer := 0
+		if one.open.Load() > 0 && learning > 0 {
+			fewer, learning = homeless, learning-1
+		}
+		if one.suits(key, fewer) {
 			return one, nil
 		}
 	}
