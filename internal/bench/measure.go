@@ -144,9 +144,9 @@ func (b *bench) rounded(ctx context.Context, level string, o order, sides ...str
 	rounds := make([][]cost, len(sides))
 	for round := range b.rounds + 1 {
 		for i, of := range sides {
-			if round == 0 { // connections learn the schools' tables
+			if round == 0 { // connections learn the schools' tables, some of them twice
 				o := o
-				o.For = max(o.For, time.Duration(o.Schools)*2*time.Millisecond)
+				o.For = max(o.For, time.Duration(o.Schools)*6*time.Millisecond)
 				if _, err := b.worker(level, of).do(o); err != nil {
 					return nil, err
 				}
