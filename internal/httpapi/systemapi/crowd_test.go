@@ -45,14 +45,20 @@ func TestCreateSchoolAtOnce(t *testing.T) {
 				})
 			}
 			must(t, all.Wait())
-			first := ""
+			made, shown := 0, map[string]bool{}
 			for _, r := range replies {
 				switch {
-				case r.status == http.StatusCreated && (first == "" || r.id() == first && r.header.Get("Idempotency-Replayed") == "true"):
-					first = r.id()
+				case r.status == http.StatusCreated:
+					shown[r.id()] = true
+					if r.header.Get("Idempotency-Replayed") == "" {
+						made++
+					}
 				case r.status != http.StatusConflict || crowd.headers != nil && r.header.Get("Retry-After") == "":
 					t.Errorf("%d %s", r.status, r.text)
 				}
+			}
+			if made != 1 || len(shown) != 1 {
+				t.Errorf("%d made a school, and %v were shown", made, shown)
 			}
 			after := "\n" + p.snapshot(t)
 			for _, kind := range []string{"clients ", "domains ", "school_setups ", "schema school_", "tables school_"} {
