@@ -347,7 +347,7 @@ func (_q *APIKeyQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*APIKe
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = apikey.QualifiedColumns()
+		_spec.Node.Columns = apikey.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -368,7 +368,7 @@ func (_q *APIKeyQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*APIKe
 func (_q *APIKeyQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = apikey.QualifiedColumns()
+		_spec.Node.Columns = apikey.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

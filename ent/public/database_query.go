@@ -347,7 +347,7 @@ func (_q *DatabaseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Dat
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = database.QualifiedColumns()
+		_spec.Node.Columns = database.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -368,7 +368,7 @@ func (_q *DatabaseQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Dat
 func (_q *DatabaseQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = database.QualifiedColumns()
+		_spec.Node.Columns = database.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -387,7 +387,7 @@ func (_q *DomainQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Domai
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = domain.QualifiedColumns()
+		_spec.Node.Columns = domain.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -444,7 +444,7 @@ func (_q *DomainQuery) loadTenant(ctx context.Context, query *SchoolQuery, nodes
 func (_q *DomainQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = domain.QualifiedColumns()
+		_spec.Node.Columns = domain.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -347,7 +347,7 @@ func (_q *IdempotencyKeyQuery) sqlAll(ctx context.Context, hooks ...queryHook) (
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = idempotencykey.QualifiedColumns()
+		_spec.Node.Columns = idempotencykey.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -368,7 +368,7 @@ func (_q *IdempotencyKeyQuery) sqlAll(ctx context.Context, hooks ...queryHook) (
 func (_q *IdempotencyKeyQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = idempotencykey.QualifiedColumns()
+		_spec.Node.Columns = idempotencykey.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

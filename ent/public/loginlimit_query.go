@@ -347,7 +347,7 @@ func (_q *LoginLimitQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*L
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = loginlimit.QualifiedColumns()
+		_spec.Node.Columns = loginlimit.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -368,7 +368,7 @@ func (_q *LoginLimitQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*L
 func (_q *LoginLimitQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = loginlimit.QualifiedColumns()
+		_spec.Node.Columns = loginlimit.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -347,7 +347,7 @@ func (_q *OperationQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Op
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = operation.QualifiedColumns()
+		_spec.Node.Columns = operation.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -368,7 +368,7 @@ func (_q *OperationQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Op
 func (_q *OperationQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = operation.QualifiedColumns()
+		_spec.Node.Columns = operation.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -388,7 +388,7 @@ func (_q *OperatorQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ope
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = operator.QualifiedColumns()
+		_spec.Node.Columns = operator.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -447,7 +447,7 @@ func (_q *OperatorQuery) loadRefreshTokens(ctx context.Context, query *RefreshTo
 func (_q *OperatorQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = operator.QualifiedColumns()
+		_spec.Node.Columns = operator.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -387,7 +387,7 @@ func (_q *RefreshTokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = refreshtoken.QualifiedColumns()
+		_spec.Node.Columns = refreshtoken.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -444,7 +444,7 @@ func (_q *RefreshTokenQuery) loadOperator(ctx context.Context, query *OperatorQu
 func (_q *RefreshTokenQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = refreshtoken.QualifiedColumns()
+		_spec.Node.Columns = refreshtoken.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

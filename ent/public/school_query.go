@@ -462,7 +462,7 @@ func (_q *SchoolQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Schoo
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = school.QualifiedColumns()
+		_spec.Node.Columns = school.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -591,7 +591,7 @@ func (_q *SchoolQuery) loadWhatsappContacts(ctx context.Context, query *WhatsApp
 func (_q *SchoolQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = school.QualifiedColumns()
+		_spec.Node.Columns = school.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -387,7 +387,7 @@ func (_q *SchoolSetupQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = schoolsetup.QualifiedColumns()
+		_spec.Node.Columns = schoolsetup.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -444,7 +444,7 @@ func (_q *SchoolSetupQuery) loadSchool(ctx context.Context, query *SchoolQuery, 
 func (_q *SchoolSetupQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = schoolsetup.QualifiedColumns()
+		_spec.Node.Columns = schoolsetup.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -387,7 +387,7 @@ func (_q *WhatsAppContactQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = whatsappcontact.QualifiedColumns()
+		_spec.Node.Columns = whatsappcontact.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -444,7 +444,7 @@ func (_q *WhatsAppContactQuery) loadSchool(ctx context.Context, query *SchoolQue
 func (_q *WhatsAppContactQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = whatsappcontact.QualifiedColumns()
+		_spec.Node.Columns = whatsappcontact.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -388,7 +388,7 @@ func (_q *AcademicYearQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = academicyear.QualifiedColumns()
+		_spec.Node.Columns = academicyear.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -447,7 +447,7 @@ func (_q *AcademicYearQuery) loadTerms(ctx context.Context, query *TermQuery, no
 func (_q *AcademicYearQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = academicyear.QualifiedColumns()
+		_spec.Node.Columns = academicyear.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -425,7 +425,7 @@ func (_q *AssessmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*A
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = assessment.QualifiedColumns()
+		_spec.Node.Columns = assessment.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -519,7 +519,7 @@ func (_q *AssessmentQuery) loadResults(ctx context.Context, query *ResultQuery, 
 func (_q *AssessmentQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = assessment.QualifiedColumns()
+		_spec.Node.Columns = assessment.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

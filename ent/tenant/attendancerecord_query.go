@@ -424,7 +424,7 @@ func (_q *AttendanceRecordQuery) sqlAll(ctx context.Context, hooks ...queryHook)
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = attendancerecord.QualifiedColumns()
+		_spec.Node.Columns = attendancerecord.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -519,7 +519,7 @@ func (_q *AttendanceRecordQuery) loadClass(ctx context.Context, query *ClassQuer
 func (_q *AttendanceRecordQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = attendancerecord.QualifiedColumns()
+		_spec.Node.Columns = attendancerecord.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -347,7 +347,7 @@ func (_q *AuditEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*A
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = auditevent.QualifiedColumns()
+		_spec.Node.Columns = auditevent.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -368,7 +368,7 @@ func (_q *AuditEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*A
 func (_q *AuditEventQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = auditevent.QualifiedColumns()
+		_spec.Node.Columns = auditevent.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -573,7 +573,7 @@ func (_q *ClassQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Class,
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = class.QualifiedColumns()
+		_spec.Node.Columns = class.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -822,7 +822,7 @@ func (_q *ClassQuery) loadAssessments(ctx context.Context, query *AssessmentQuer
 func (_q *ClassQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = class.QualifiedColumns()
+		_spec.Node.Columns = class.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -424,7 +424,7 @@ func (_q *ClassTeacherQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = classteacher.QualifiedColumns()
+		_spec.Node.Columns = classteacher.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -516,7 +516,7 @@ func (_q *ClassTeacherQuery) loadStaff(ctx context.Context, query *StaffQuery, n
 func (_q *ClassTeacherQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = classteacher.QualifiedColumns()
+		_spec.Node.Columns = classteacher.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -424,7 +424,7 @@ func (_q *EnrollmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*E
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = enrollment.QualifiedColumns()
+		_spec.Node.Columns = enrollment.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -516,7 +516,7 @@ func (_q *EnrollmentQuery) loadClass(ctx context.Context, query *ClassQuery, nod
 func (_q *EnrollmentQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = enrollment.QualifiedColumns()
+		_spec.Node.Columns = enrollment.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -425,7 +425,7 @@ func (_q *GuardianQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Gua
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = guardian.QualifiedColumns()
+		_spec.Node.Columns = guardian.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -524,7 +524,7 @@ func (_q *GuardianQuery) loadUsers(ctx context.Context, query *UserQuery, nodes 
 func (_q *GuardianQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = guardian.QualifiedColumns()
+		_spec.Node.Columns = guardian.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -424,7 +424,7 @@ func (_q *ResultQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Resul
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = result.QualifiedColumns()
+		_spec.Node.Columns = result.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -516,7 +516,7 @@ func (_q *ResultQuery) loadStudent(ctx context.Context, query *StudentQuery, nod
 func (_q *ResultQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = result.QualifiedColumns()
+		_spec.Node.Columns = result.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

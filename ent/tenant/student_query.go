@@ -573,7 +573,7 @@ func (_q *StudentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Stud
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = student.QualifiedColumns()
+		_spec.Node.Columns = student.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -824,7 +824,7 @@ func (_q *StudentQuery) loadUsers(ctx context.Context, query *UserQuery, nodes [
 func (_q *StudentQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = student.QualifiedColumns()
+		_spec.Node.Columns = student.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -424,7 +424,7 @@ func (_q *StudentGuardianQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = studentguardian.QualifiedColumns()
+		_spec.Node.Columns = studentguardian.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -516,7 +516,7 @@ func (_q *StudentGuardianQuery) loadGuardian(ctx context.Context, query *Guardia
 func (_q *StudentGuardianQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = studentguardian.QualifiedColumns()
+		_spec.Node.Columns = studentguardian.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -388,7 +388,7 @@ func (_q *SubjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Subj
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = subject.QualifiedColumns()
+		_spec.Node.Columns = subject.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -450,7 +450,7 @@ func (_q *SubjectQuery) loadClasses(ctx context.Context, query *ClassQuery, node
 func (_q *SubjectQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = subject.QualifiedColumns()
+		_spec.Node.Columns = subject.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

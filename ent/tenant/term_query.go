@@ -425,7 +425,7 @@ func (_q *TermQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Term, e
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = term.QualifiedColumns()
+		_spec.Node.Columns = term.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -522,7 +522,7 @@ func (_q *TermQuery) loadClasses(ctx context.Context, query *ClassQuery, nodes [
 func (_q *TermQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = term.QualifiedColumns()
+		_spec.Node.Columns = term.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -499,7 +499,7 @@ func (_q *UserQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*User, e
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = user.QualifiedColumns()
+		_spec.Node.Columns = user.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -672,7 +672,7 @@ func (_q *UserQuery) loadRefreshTokens(ctx context.Context, query *RefreshTokenQ
 func (_q *UserQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = user.QualifiedColumns()
+		_spec.Node.Columns = user.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

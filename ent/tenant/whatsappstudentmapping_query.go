@@ -387,7 +387,7 @@ func (_q *WhatsAppStudentMappingQuery) sqlAll(ctx context.Context, hooks ...quer
 		return node.assignValues(columns, values)
 	}
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = whatsappstudentmapping.QualifiedColumns()
+		_spec.Node.Columns = whatsappstudentmapping.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {
@@ -444,7 +444,7 @@ func (_q *WhatsAppStudentMappingQuery) loadStudent(ctx context.Context, query *S
 func (_q *WhatsAppStudentMappingQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	if _q.path == nil && len(_q.ctx.Fields) == 0 {
-		_spec.Node.Columns = whatsappstudentmapping.QualifiedColumns()
+		_spec.Node.Columns = whatsappstudentmapping.Everything()
 	}
 
 	if len(_q.modifiers) > 0 {

@@ -87,8 +87,8 @@ const bodyTime = 10 * time.Second
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	ctx := wire.Begin(w, r)
 	from := h.forwarded(r)
+	ctx := wire.Begin(w, r, from.address)
 	if from.https {
 		w.Header()["Strict-Transport-Security"] = staySecure
 	}
@@ -98,8 +98,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	log := h.settings.Log.With().Str("request_id", wire.RequestID(ctx)).Str("host", clip(from.host)).Logger()
 	v := &visit{ResponseWriter: w}
-	ctx = h.settings.Limits.In(log.WithContext(ctx), from.address)
-	r = r.WithContext(wire.WithAddress(ctx, from.address.String()))
+	r = r.WithContext(h.settings.Limits.In(log.WithContext(ctx), from.address))
 	r.Host = from.host
 	defer func() {
 		aborted := rescue(recover(), v, r)

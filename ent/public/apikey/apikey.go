@@ -138,18 +138,17 @@ func ByRevokedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRevokedAt, opts...).ToFunc()
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"api_keys\".\"id\"",
-	"\"api_keys\".\"created_at\"",
-	"\"api_keys\".\"updated_at\"",
-	"\"api_keys\".\"name\"",
-	"\"api_keys\".\"role\"",
-	"\"api_keys\".\"secret_hash\"",
-	"\"api_keys\".\"expires_at\"",
-	"\"api_keys\".\"last_used_at\"",
-	"\"api_keys\".\"revoked_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"api_keys\".\"id\"" +
+	", \"api_keys\".\"created_at\"" +
+	", \"api_keys\".\"updated_at\"" +
+	", \"api_keys\".\"name\"" +
+	", \"api_keys\".\"role\"" +
+	", \"api_keys\".\"secret_hash\"" +
+	", \"api_keys\".\"expires_at\"" +
+	", \"api_keys\".\"last_used_at\"" +
+	", \"api_keys\".\"revoked_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -117,18 +117,17 @@ func ByAddress(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAddress, opts...).ToFunc()
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"audit_events\".\"id\"",
-	"\"audit_events\".\"at\"",
-	"\"audit_events\".\"actor\"",
-	"\"audit_events\".\"action\"",
-	"\"audit_events\".\"school_id\"",
-	"\"audit_events\".\"school_code\"",
-	"\"audit_events\".\"request_id\"",
-	"\"audit_events\".\"address\"",
-	"\"audit_events\".\"details\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"audit_events\".\"id\"" +
+	", \"audit_events\".\"at\"" +
+	", \"audit_events\".\"actor\"" +
+	", \"audit_events\".\"action\"" +
+	", \"audit_events\".\"school_id\"" +
+	", \"audit_events\".\"school_code\"" +
+	", \"audit_events\".\"request_id\"" +
+	", \"audit_events\".\"address\"" +
+	", \"audit_events\".\"details\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

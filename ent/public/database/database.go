@@ -155,18 +155,17 @@ func ByIsActive(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldIsActive, opts...).ToFunc()
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"databases\".\"id\"",
-	"\"databases\".\"created_at\"",
-	"\"databases\".\"updated_at\"",
-	"\"databases\".\"name\"",
-	"\"databases\".\"url\"",
-	"\"databases\".\"password_ref\"",
-	"\"databases\".\"capacity\"",
-	"\"databases\".\"kind\"",
-	"\"databases\".\"is_active\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"databases\".\"id\"" +
+	", \"databases\".\"created_at\"" +
+	", \"databases\".\"updated_at\"" +
+	", \"databases\".\"name\"" +
+	", \"databases\".\"url\"" +
+	", \"databases\".\"password_ref\"" +
+	", \"databases\".\"capacity\"" +
+	", \"databases\".\"kind\"" +
+	", \"databases\".\"is_active\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

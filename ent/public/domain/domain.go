@@ -120,15 +120,14 @@ func newTenantStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"domains\".\"id\"",
-	"\"domains\".\"created_at\"",
-	"\"domains\".\"updated_at\"",
-	"\"domains\".\"domain\"",
-	"\"domains\".\"tenant_id\"",
-	"\"domains\".\"is_primary\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"domains\".\"id\"" +
+	", \"domains\".\"created_at\"" +
+	", \"domains\".\"updated_at\"" +
+	", \"domains\".\"domain\"" +
+	", \"domains\".\"tenant_id\"" +
+	", \"domains\".\"is_primary\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -103,18 +103,17 @@ func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldExpiresAt, opts...).ToFunc()
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"idempotency_keys\".\"id\"",
-	"\"idempotency_keys\".\"created_at\"",
-	"\"idempotency_keys\".\"updated_at\"",
-	"\"idempotency_keys\".\"principal\"",
-	"\"idempotency_keys\".\"key_hash\"",
-	"\"idempotency_keys\".\"request_hash\"",
-	"\"idempotency_keys\".\"answer\"",
-	"\"idempotency_keys\".\"busy_until\"",
-	"\"idempotency_keys\".\"expires_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"idempotency_keys\".\"id\"" +
+	", \"idempotency_keys\".\"created_at\"" +
+	", \"idempotency_keys\".\"updated_at\"" +
+	", \"idempotency_keys\".\"principal\"" +
+	", \"idempotency_keys\".\"key_hash\"" +
+	", \"idempotency_keys\".\"request_hash\"" +
+	", \"idempotency_keys\".\"answer\"" +
+	", \"idempotency_keys\".\"busy_until\"" +
+	", \"idempotency_keys\".\"expires_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

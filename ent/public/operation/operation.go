@@ -217,24 +217,23 @@ func ByFinishedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldFinishedAt, opts...).ToFunc()
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"operations\".\"id\"",
-	"\"operations\".\"created_at\"",
-	"\"operations\".\"updated_at\"",
-	"\"operations\".\"kind\"",
-	"\"operations\".\"state\"",
-	"\"operations\".\"progress\"",
-	"\"operations\".\"detail\"",
-	"\"operations\".\"error\"",
-	"\"operations\".\"school_id\"",
-	"\"operations\".\"school_code\"",
-	"\"operations\".\"created_by\"",
-	"\"operations\".\"request_id\"",
-	"\"operations\".\"address\"",
-	"\"operations\".\"started_at\"",
-	"\"operations\".\"finished_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"operations\".\"id\"" +
+	", \"operations\".\"created_at\"" +
+	", \"operations\".\"updated_at\"" +
+	", \"operations\".\"kind\"" +
+	", \"operations\".\"state\"" +
+	", \"operations\".\"progress\"" +
+	", \"operations\".\"detail\"" +
+	", \"operations\".\"error\"" +
+	", \"operations\".\"school_id\"" +
+	", \"operations\".\"school_code\"" +
+	", \"operations\".\"created_by\"" +
+	", \"operations\".\"request_id\"" +
+	", \"operations\".\"address\"" +
+	", \"operations\".\"started_at\"" +
+	", \"operations\".\"finished_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

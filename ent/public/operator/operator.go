@@ -178,18 +178,17 @@ func newRefreshTokensStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"operators\".\"id\"",
-	"\"operators\".\"created_at\"",
-	"\"operators\".\"updated_at\"",
-	"\"operators\".\"email\"",
-	"\"operators\".\"full_name\"",
-	"\"operators\".\"role\"",
-	"\"operators\".\"is_active\"",
-	"\"operators\".\"password_hash\"",
-	"\"operators\".\"last_login_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"operators\".\"id\"" +
+	", \"operators\".\"created_at\"" +
+	", \"operators\".\"updated_at\"" +
+	", \"operators\".\"email\"" +
+	", \"operators\".\"full_name\"" +
+	", \"operators\".\"role\"" +
+	", \"operators\".\"is_active\"" +
+	", \"operators\".\"password_hash\"" +
+	", \"operators\".\"last_login_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

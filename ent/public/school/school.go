@@ -373,26 +373,25 @@ func newWhatsappContactsStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"clients\".\"id\"",
-	"\"clients\".\"created_at\"",
-	"\"clients\".\"updated_at\"",
-	"\"clients\".\"name\"",
-	"\"clients\".\"code\"",
-	"\"clients\".\"schema_name\"",
-	"\"clients\".\"setup_progress\"",
-	"\"clients\".\"is_active\"",
-	"\"clients\".\"state\"",
-	"\"clients\".\"isolation\"",
-	"\"clients\".\"database\"",
-	"\"clients\".\"schema_version\"",
-	"\"clients\".\"migrated_at\"",
-	"\"clients\".\"migration_ms\"",
-	"\"clients\".\"migration_error\"",
-	"\"clients\".\"role_name\"",
-	"\"clients\".\"deleted_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"clients\".\"id\"" +
+	", \"clients\".\"created_at\"" +
+	", \"clients\".\"updated_at\"" +
+	", \"clients\".\"name\"" +
+	", \"clients\".\"code\"" +
+	", \"clients\".\"schema_name\"" +
+	", \"clients\".\"setup_progress\"" +
+	", \"clients\".\"is_active\"" +
+	", \"clients\".\"state\"" +
+	", \"clients\".\"isolation\"" +
+	", \"clients\".\"database\"" +
+	", \"clients\".\"schema_version\"" +
+	", \"clients\".\"migrated_at\"" +
+	", \"clients\".\"migration_ms\"" +
+	", \"clients\".\"migration_error\"" +
+	", \"clients\".\"role_name\"" +
+	", \"clients\".\"deleted_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -113,15 +113,14 @@ func newSchoolStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"school_setups\".\"id\"",
-	"\"school_setups\".\"created_at\"",
-	"\"school_setups\".\"updated_at\"",
-	"\"school_setups\".\"school_id\"",
-	"\"school_setups\".\"steps\"",
-	"\"school_setups\".\"contacted_by\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"school_setups\".\"id\"" +
+	", \"school_setups\".\"created_at\"" +
+	", \"school_setups\".\"updated_at\"" +
+	", \"school_setups\".\"school_id\"" +
+	", \"school_setups\".\"steps\"" +
+	", \"school_setups\".\"contacted_by\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

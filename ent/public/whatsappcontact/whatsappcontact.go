@@ -130,16 +130,15 @@ func newSchoolStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"whatsapp_contacts\".\"id\"",
-	"\"whatsapp_contacts\".\"created_at\"",
-	"\"whatsapp_contacts\".\"updated_at\"",
-	"\"whatsapp_contacts\".\"phone\"",
-	"\"whatsapp_contacts\".\"whatsapp_user_id\"",
-	"\"whatsapp_contacts\".\"display_name\"",
-	"\"whatsapp_contacts\".\"school_id\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"whatsapp_contacts\".\"id\"" +
+	", \"whatsapp_contacts\".\"created_at\"" +
+	", \"whatsapp_contacts\".\"updated_at\"" +
+	", \"whatsapp_contacts\".\"phone\"" +
+	", \"whatsapp_contacts\".\"whatsapp_user_id\"" +
+	", \"whatsapp_contacts\".\"display_name\"" +
+	", \"whatsapp_contacts\".\"school_id\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -135,16 +135,15 @@ func newTermsStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"academic_years\".\"id\"",
-	"\"academic_years\".\"created_at\"",
-	"\"academic_years\".\"updated_at\"",
-	"\"academic_years\".\"source_id\"",
-	"\"academic_years\".\"name\"",
-	"\"academic_years\".\"starts_on\"",
-	"\"academic_years\".\"ends_on\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"academic_years\".\"id\"" +
+	", \"academic_years\".\"created_at\"" +
+	", \"academic_years\".\"updated_at\"" +
+	", \"academic_years\".\"source_id\"" +
+	", \"academic_years\".\"name\"" +
+	", \"academic_years\".\"starts_on\"" +
+	", \"academic_years\".\"ends_on\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

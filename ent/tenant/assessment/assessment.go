@@ -215,19 +215,18 @@ func newResultsStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"assessments\".\"id\"",
-	"\"assessments\".\"created_at\"",
-	"\"assessments\".\"updated_at\"",
-	"\"assessments\".\"source_id\"",
-	"\"assessments\".\"class_id\"",
-	"\"assessments\".\"name\"",
-	"\"assessments\".\"kind\"",
-	"\"assessments\".\"max_score\"",
-	"\"assessments\".\"weight\"",
-	"\"assessments\".\"held_on\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"assessments\".\"id\"" +
+	", \"assessments\".\"created_at\"" +
+	", \"assessments\".\"updated_at\"" +
+	", \"assessments\".\"source_id\"" +
+	", \"assessments\".\"class_id\"" +
+	", \"assessments\".\"name\"" +
+	", \"assessments\".\"kind\"" +
+	", \"assessments\".\"max_score\"" +
+	", \"assessments\".\"weight\"" +
+	", \"assessments\".\"held_on\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

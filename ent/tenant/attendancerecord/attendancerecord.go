@@ -193,18 +193,17 @@ func newClassStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"attendance_records\".\"id\"",
-	"\"attendance_records\".\"created_at\"",
-	"\"attendance_records\".\"updated_at\"",
-	"\"attendance_records\".\"source_id\"",
-	"\"attendance_records\".\"student_id\"",
-	"\"attendance_records\".\"class_id\"",
-	"\"attendance_records\".\"date\"",
-	"\"attendance_records\".\"status\"",
-	"\"attendance_records\".\"note\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"attendance_records\".\"id\"" +
+	", \"attendance_records\".\"created_at\"" +
+	", \"attendance_records\".\"updated_at\"" +
+	", \"attendance_records\".\"source_id\"" +
+	", \"attendance_records\".\"student_id\"" +
+	", \"attendance_records\".\"class_id\"" +
+	", \"attendance_records\".\"date\"" +
+	", \"attendance_records\".\"status\"" +
+	", \"attendance_records\".\"note\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -311,20 +311,19 @@ func newAssessmentsStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"classes\".\"id\"",
-	"\"classes\".\"created_at\"",
-	"\"classes\".\"updated_at\"",
-	"\"classes\".\"source_id\"",
-	"\"classes\".\"name\"",
-	"\"classes\".\"subject_id\"",
-	"\"classes\".\"term_id\"",
-	"\"classes\".\"grade_level\"",
-	"\"classes\".\"period\"",
-	"\"classes\".\"room\"",
-	"\"classes\".\"capacity\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"classes\".\"id\"" +
+	", \"classes\".\"created_at\"" +
+	", \"classes\".\"updated_at\"" +
+	", \"classes\".\"source_id\"" +
+	", \"classes\".\"name\"" +
+	", \"classes\".\"subject_id\"" +
+	", \"classes\".\"term_id\"" +
+	", \"classes\".\"grade_level\"" +
+	", \"classes\".\"period\"" +
+	", \"classes\".\"room\"" +
+	", \"classes\".\"capacity\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

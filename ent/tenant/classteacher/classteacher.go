@@ -143,15 +143,14 @@ func newStaffStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"class_teachers\".\"id\"",
-	"\"class_teachers\".\"created_at\"",
-	"\"class_teachers\".\"updated_at\"",
-	"\"class_teachers\".\"class_id\"",
-	"\"class_teachers\".\"staff_id\"",
-	"\"class_teachers\".\"position\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"class_teachers\".\"id\"" +
+	", \"class_teachers\".\"created_at\"" +
+	", \"class_teachers\".\"updated_at\"" +
+	", \"class_teachers\".\"class_id\"" +
+	", \"class_teachers\".\"staff_id\"" +
+	", \"class_teachers\".\"position\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

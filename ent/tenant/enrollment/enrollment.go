@@ -193,18 +193,17 @@ func newClassStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"enrollments\".\"id\"",
-	"\"enrollments\".\"created_at\"",
-	"\"enrollments\".\"updated_at\"",
-	"\"enrollments\".\"source_id\"",
-	"\"enrollments\".\"student_id\"",
-	"\"enrollments\".\"class_id\"",
-	"\"enrollments\".\"status\"",
-	"\"enrollments\".\"enrolled_on\"",
-	"\"enrollments\".\"ended_on\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"enrollments\".\"id\"" +
+	", \"enrollments\".\"created_at\"" +
+	", \"enrollments\".\"updated_at\"" +
+	", \"enrollments\".\"source_id\"" +
+	", \"enrollments\".\"student_id\"" +
+	", \"enrollments\".\"class_id\"" +
+	", \"enrollments\".\"status\"" +
+	", \"enrollments\".\"enrolled_on\"" +
+	", \"enrollments\".\"ended_on\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -179,17 +179,16 @@ func newUsersStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"guardians\".\"id\"",
-	"\"guardians\".\"created_at\"",
-	"\"guardians\".\"updated_at\"",
-	"\"guardians\".\"source_id\"",
-	"\"guardians\".\"full_name\"",
-	"\"guardians\".\"email\"",
-	"\"guardians\".\"phone\"",
-	"\"guardians\".\"address\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"guardians\".\"id\"" +
+	", \"guardians\".\"created_at\"" +
+	", \"guardians\".\"updated_at\"" +
+	", \"guardians\".\"source_id\"" +
+	", \"guardians\".\"full_name\"" +
+	", \"guardians\".\"email\"" +
+	", \"guardians\".\"phone\"" +
+	", \"guardians\".\"address\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -65,13 +65,12 @@ func ByEndsAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEndsAt, opts...).ToFunc()
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"login_limits\".\"id\"",
-	"\"login_limits\".\"subject\"",
-	"\"login_limits\".\"attempts\"",
-	"\"login_limits\".\"ends_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"login_limits\".\"id\"" +
+	", \"login_limits\".\"subject\"" +
+	", \"login_limits\".\"attempts\"" +
+	", \"login_limits\".\"ends_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -133,18 +133,17 @@ func newUserStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"refresh_tokens\".\"id\"",
-	"\"refresh_tokens\".\"family\"",
-	"\"refresh_tokens\".\"secret_hash\"",
-	"\"refresh_tokens\".\"address\"",
-	"\"refresh_tokens\".\"created_at\"",
-	"\"refresh_tokens\".\"expires_at\"",
-	"\"refresh_tokens\".\"used_at\"",
-	"\"refresh_tokens\".\"revoked_at\"",
-	"\"refresh_tokens\".\"user_id\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"refresh_tokens\".\"id\"" +
+	", \"refresh_tokens\".\"family\"" +
+	", \"refresh_tokens\".\"secret_hash\"" +
+	", \"refresh_tokens\".\"address\"" +
+	", \"refresh_tokens\".\"created_at\"" +
+	", \"refresh_tokens\".\"expires_at\"" +
+	", \"refresh_tokens\".\"used_at\"" +
+	", \"refresh_tokens\".\"revoked_at\"" +
+	", \"refresh_tokens\".\"user_id\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -171,18 +171,17 @@ func newStudentStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"results\".\"id\"",
-	"\"results\".\"created_at\"",
-	"\"results\".\"updated_at\"",
-	"\"results\".\"source_id\"",
-	"\"results\".\"assessment_id\"",
-	"\"results\".\"student_id\"",
-	"\"results\".\"score\"",
-	"\"results\".\"grade\"",
-	"\"results\".\"comment\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"results\".\"id\"" +
+	", \"results\".\"created_at\"" +
+	", \"results\".\"updated_at\"" +
+	", \"results\".\"source_id\"" +
+	", \"results\".\"assessment_id\"" +
+	", \"results\".\"student_id\"" +
+	", \"results\".\"score\"" +
+	", \"results\".\"grade\"" +
+	", \"results\".\"comment\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -265,23 +265,22 @@ func newUsersStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"staff\".\"id\"",
-	"\"staff\".\"created_at\"",
-	"\"staff\".\"updated_at\"",
-	"\"staff\".\"source_id\"",
-	"\"staff\".\"staff_number\"",
-	"\"staff\".\"first_name\"",
-	"\"staff\".\"middle_name\"",
-	"\"staff\".\"last_name\"",
-	"\"staff\".\"title\"",
-	"\"staff\".\"status\"",
-	"\"staff\".\"email\"",
-	"\"staff\".\"phone\"",
-	"\"staff\".\"username\"",
-	"\"staff\".\"state_id\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"staff\".\"id\"" +
+	", \"staff\".\"created_at\"" +
+	", \"staff\".\"updated_at\"" +
+	", \"staff\".\"source_id\"" +
+	", \"staff\".\"staff_number\"" +
+	", \"staff\".\"first_name\"" +
+	", \"staff\".\"middle_name\"" +
+	", \"staff\".\"last_name\"" +
+	", \"staff\".\"title\"" +
+	", \"staff\".\"status\"" +
+	", \"staff\".\"email\"" +
+	", \"staff\".\"phone\"" +
+	", \"staff\".\"username\"" +
+	", \"staff\".\"state_id\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

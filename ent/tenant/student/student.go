@@ -463,29 +463,28 @@ func newUsersStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"students\".\"id\"",
-	"\"students\".\"created_at\"",
-	"\"students\".\"updated_at\"",
-	"\"students\".\"source_id\"",
-	"\"students\".\"admission_number\"",
-	"\"students\".\"first_name\"",
-	"\"students\".\"middle_name\"",
-	"\"students\".\"last_name\"",
-	"\"students\".\"date_of_birth\"",
-	"\"students\".\"gender\"",
-	"\"students\".\"grade_level\"",
-	"\"students\".\"status\"",
-	"\"students\".\"email\"",
-	"\"students\".\"phone\"",
-	"\"students\".\"username\"",
-	"\"students\".\"state_id\"",
-	"\"students\".\"postal_code\"",
-	"\"students\".\"race\"",
-	"\"students\".\"is_hispanic\"",
-	"\"students\".\"is_english_learner\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"students\".\"id\"" +
+	", \"students\".\"created_at\"" +
+	", \"students\".\"updated_at\"" +
+	", \"students\".\"source_id\"" +
+	", \"students\".\"admission_number\"" +
+	", \"students\".\"first_name\"" +
+	", \"students\".\"middle_name\"" +
+	", \"students\".\"last_name\"" +
+	", \"students\".\"date_of_birth\"" +
+	", \"students\".\"gender\"" +
+	", \"students\".\"grade_level\"" +
+	", \"students\".\"status\"" +
+	", \"students\".\"email\"" +
+	", \"students\".\"phone\"" +
+	", \"students\".\"username\"" +
+	", \"students\".\"state_id\"" +
+	", \"students\".\"postal_code\"" +
+	", \"students\".\"race\"" +
+	", \"students\".\"is_hispanic\"" +
+	", \"students\".\"is_english_learner\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

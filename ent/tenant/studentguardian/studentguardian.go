@@ -151,16 +151,15 @@ func newGuardianStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"student_guardians\".\"id\"",
-	"\"student_guardians\".\"created_at\"",
-	"\"student_guardians\".\"updated_at\"",
-	"\"student_guardians\".\"student_id\"",
-	"\"student_guardians\".\"guardian_id\"",
-	"\"student_guardians\".\"relationship\"",
-	"\"student_guardians\".\"is_primary\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"student_guardians\".\"id\"" +
+	", \"student_guardians\".\"created_at\"" +
+	", \"student_guardians\".\"updated_at\"" +
+	", \"student_guardians\".\"student_id\"" +
+	", \"student_guardians\".\"guardian_id\"" +
+	", \"student_guardians\".\"relationship\"" +
+	", \"student_guardians\".\"is_primary\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -139,16 +139,15 @@ func newClassesStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"subjects\".\"id\"",
-	"\"subjects\".\"created_at\"",
-	"\"subjects\".\"updated_at\"",
-	"\"subjects\".\"source_id\"",
-	"\"subjects\".\"code\"",
-	"\"subjects\".\"name\"",
-	"\"subjects\".\"description\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"subjects\".\"id\"" +
+	", \"subjects\".\"created_at\"" +
+	", \"subjects\".\"updated_at\"" +
+	", \"subjects\".\"source_id\"" +
+	", \"subjects\".\"code\"" +
+	", \"subjects\".\"name\"" +
+	", \"subjects\".\"description\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -166,17 +166,16 @@ func newClassesStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"terms\".\"id\"",
-	"\"terms\".\"created_at\"",
-	"\"terms\".\"updated_at\"",
-	"\"terms\".\"source_id\"",
-	"\"terms\".\"academic_year_id\"",
-	"\"terms\".\"name\"",
-	"\"terms\".\"starts_on\"",
-	"\"terms\".\"ends_on\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"terms\".\"id\"" +
+	", \"terms\".\"created_at\"" +
+	", \"terms\".\"updated_at\"" +
+	", \"terms\".\"source_id\"" +
+	", \"terms\".\"academic_year_id\"" +
+	", \"terms\".\"name\"" +
+	", \"terms\".\"starts_on\"" +
+	", \"terms\".\"ends_on\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -284,23 +284,22 @@ func newRefreshTokensStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"users\".\"id\"",
-	"\"users\".\"created_at\"",
-	"\"users\".\"updated_at\"",
-	"\"users\".\"email\"",
-	"\"users\".\"full_name\"",
-	"\"users\".\"role\"",
-	"\"users\".\"is_active\"",
-	"\"users\".\"password_hash\"",
-	"\"users\".\"invite_hash\"",
-	"\"users\".\"invite_expires_at\"",
-	"\"users\".\"staff_id\"",
-	"\"users\".\"guardian_id\"",
-	"\"users\".\"student_id\"",
-	"\"users\".\"last_login_at\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"users\".\"id\"" +
+	", \"users\".\"created_at\"" +
+	", \"users\".\"updated_at\"" +
+	", \"users\".\"email\"" +
+	", \"users\".\"full_name\"" +
+	", \"users\".\"role\"" +
+	", \"users\".\"is_active\"" +
+	", \"users\".\"password_hash\"" +
+	", \"users\".\"invite_hash\"" +
+	", \"users\".\"invite_expires_at\"" +
+	", \"users\".\"staff_id\"" +
+	", \"users\".\"guardian_id\"" +
+	", \"users\".\"student_id\"" +
+	", \"users\".\"last_login_at\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -140,17 +140,16 @@ func newStudentStep() *sqlgraph.Step {
 	)
 }
 
-// qualified are the columns as a statement names them.
-var qualified = []string{
-	"\"whatsapp_student_mappings\".\"id\"",
-	"\"whatsapp_student_mappings\".\"created_at\"",
-	"\"whatsapp_student_mappings\".\"updated_at\"",
-	"\"whatsapp_student_mappings\".\"phone\"",
-	"\"whatsapp_student_mappings\".\"whatsapp_user_id\"",
-	"\"whatsapp_student_mappings\".\"admission_number\"",
-	"\"whatsapp_student_mappings\".\"student_name\"",
-	"\"whatsapp_student_mappings\".\"student_id\"",
+// everything is Columns as a statement selects them.
+var everything = []string{"\"whatsapp_student_mappings\".\"id\"" +
+	", \"whatsapp_student_mappings\".\"created_at\"" +
+	", \"whatsapp_student_mappings\".\"updated_at\"" +
+	", \"whatsapp_student_mappings\".\"phone\"" +
+	", \"whatsapp_student_mappings\".\"whatsapp_user_id\"" +
+	", \"whatsapp_student_mappings\".\"admission_number\"" +
+	", \"whatsapp_student_mappings\".\"student_name\"" +
+	", \"whatsapp_student_mappings\".\"student_id\"",
 }
 
-// QualifiedColumns returns Columns as a statement names them. It is shared: nobody may change it.
-func QualifiedColumns() []string { return qualified[:len(qualified):len(qualified)] }
+// Everything returns Columns as a statement selects them, as one text. It is shared: nobody may change it.
+func Everything() []string { return everything[:len(everything):len(everything)] }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,7 +61,7 @@ func (p *place) serve(t *testing.T, seed byte) string {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		}()
-		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r)))
+		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r, netip.Addr{})))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func (p *place) serve(t *testing.T, now func() time.Time) string {
 	}, "test")
 	handler := wire.Handler(mux, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(wire.WithAddress(wire.Begin(w, r), address)))
+		handler.ServeHTTP(w, r.WithContext(wire.Begin(w, r, netip.MustParseAddr(address))))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func places(t *testing.T) (a, b *place) {
 		tenant := &tenancy.Tenant{ID: uuid.New(), Code: name, Name: "School " + name, DB: registry.Schema(postgres.Primary, schema)}
 		handler := wire.Handler(mux, nil)
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(wire.Begin(w, r), tenant)))
+			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(wire.Begin(w, r, netip.Addr{}), tenant)))
 		}))
 		t.Cleanup(server.Close)
 		p := &place{url: server.URL, tenant: tenant, tokens: tokens, pool: pools.Database(postgres.Primary)}

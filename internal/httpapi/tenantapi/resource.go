@@ -2,6 +2,7 @@ package tenantapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -195,9 +196,9 @@ func (r resource[R, M, P, F, In, Out]) save(ctx context.Context, tx *tenantdb.Cl
 	return r.show(row), nil
 }
 
-// missing puts ent's "not found" into words; any other error comes back untouched.
+// missing puts "not found" into words; any other error comes back untouched.
 func (r resource[R, M, P, F, In, Out]) missing(err error) error {
-	if tenantdb.IsNotFound(err) {
+	if errors.Is(err, errNone) || tenantdb.IsNotFound(err) {
 		return fault.New(fault.NotFound, "There is no such %s.", r.one)
 	}
 	return err

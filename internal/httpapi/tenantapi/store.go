@@ -1,7 +1,9 @@
 package tenantapi
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -10,6 +12,9 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
 )
+
+// errNone is for a row that is not there.
+var errNone = errors.New("there is no such row")
 
 // store reads and writes the rows R of one table. M is the change to one, P what narrows a list.
 type store[R any, M ent.Mutation, P ~func(*sql.Selector)] struct {
@@ -61,7 +66,11 @@ func storeOf[R any, M ent.Mutation, P, O ~func(*sql.Selector), Q query[Q, P, O, 
 			return keyset.List(ctx, rows(db, where...), order, page)
 		},
 		find: func(ctx context.Context, db *tenantdb.Client, id uuid.UUID) (*R, error) {
-			return rows(db, one(id)).Only(ctx)
+			found, err := rows(db, one(id)).All(ctx)
+			if err != nil || len(found) == 0 {
+				return nil, cmp.Or(err, errNone)
+			}
+			return found[0], nil
 		},
 		lock: func(ctx context.Context, db *tenantdb.Client, id uuid.UUID) (*R, error) {
 			return rows(db, one(id)).ForUpdate().Only(ctx)

@@ -55,9 +55,8 @@ func checkParameters(ctx huma.Context, rawQuery string) error {
 	if err != nil {
 		return fault.New(fault.MalformedRequest, "The query is not well-formed.")
 	}
-	many := map[string]bool{}
-	for _, p := range ctx.Operation().Parameters {
-		many[p.Name] = p.Explode != nil && *p.Explode
+	parameters := ctx.Operation().Parameters
+	for _, p := range parameters {
 		if p.In == "path" && !isText(ctx.Param(p.Name)) || p.In == "header" && !isText(ctx.Header(p.Name)) {
 			return fault.Invalid(p.In+"."+p.Name, notText)
 		}
@@ -66,7 +65,8 @@ func checkParameters(ctx huma.Context, rawQuery string) error {
 		if !isText(name) || slices.ContainsFunc(values, func(v string) bool { return !isText(v) }) {
 			return fault.Invalid("query."+strings.ToValidUTF8(name, "?"), notText)
 		}
-		if len(values) > 1 && !many[name] {
+		many := func(p *huma.Param) bool { return p.Name == name && p.Explode != nil && *p.Explode }
+		if len(values) > 1 && !slices.ContainsFunc(parameters, many) {
 			return fault.Invalid("query."+name, "is given more than once")
 		}
 	}
@@ -136,7 +136,7 @@ func (x *exchange) SetStatus(status int) {
 	reads := x.r.Method == http.MethodGet || x.r.Method == http.MethodHead
 	if reads && status == http.StatusOK && tag != "" {
 		if cmp.Or(header.Get("Cache-Control"), "no-store") == "no-store" {
-			header.Set("Cache-Control", "private, no-cache")
+			header["Cache-Control"] = askAgain
 		}
 		if hasTag(x.Header("If-None-Match"), true, func(known string) bool { return known == tag }) {
 			status, x.mute = http.StatusNotModified, true

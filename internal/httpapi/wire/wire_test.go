@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -165,7 +166,7 @@ func serve(t *testing.T) (*httptest.Server, huma.API, *bytes.Buffer) {
 	logger := zerolog.New(logged)
 	handler := wire.Handler(mux, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(w, r.WithContext(logger.WithContext(wire.Begin(w, r))))
+		handler.ServeHTTP(w, r.WithContext(logger.WithContext(wire.Begin(w, r, netip.Addr{}))))
 	}))
 	t.Cleanup(server.Close)
 	return server, api, logged
