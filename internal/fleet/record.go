@@ -134,8 +134,10 @@ func (rec *recorder) write(batch []recorded) error {
 	var waited patience
 	for {
 		err := p.with(ctx, func(conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, update, pgx.QueryExecModeExec, codes, schemas, databases, versions, failures, changed, took)
-			return err
+			if _, err := conn.Exec(ctx, update, pgx.QueryExecModeExec, codes, schemas, databases, versions, failures, changed, took); err != nil {
+				return err
+			}
+			return flush(ctx, conn) // it may be one of a worker's
 		})
 		if err == nil {
 			return nil

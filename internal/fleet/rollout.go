@@ -112,7 +112,9 @@ type sight struct {
 // job is a school that is behind.
 type job struct {
 	Target
-	state State
+	state  State
+	doubts int    // how often it was done and not flushed
+	from   string // where it was before that
 }
 
 func key(t Target) string { return t.School + "\n" + t.Schema + "\n" + t.Place() }

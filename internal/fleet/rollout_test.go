@@ -248,7 +248,8 @@ func TestInterruptedRollout(t *testing.T) {
 	t.Parallel()
 	url, conn := schools(t, load(t, folder(t, one...)), 9)
 	ctx, stop := context.WithCancel(t.Context())
-	r := fleet.Rollout{Directory: load(t, folder(t, two...)), Connect: fleet.Dial(url), Parallel: 1, Finished: func(fleet.Outcome) { stop() }}
+	slow := load(t, folder(t, append(two[:2:2], "2", "SELECT pg_sleep(0.1);")...))
+	r := fleet.Rollout{Directory: slow, Connect: fleet.Dial(url), Parallel: 1, Finished: func(fleet.Outcome) { stop() }}
 	summary, err := r.Run(ctx)
 	if err == nil || summary.Migrated == 0 || summary.Left == 0 || summary.Migrated+summary.Left != 9 || summary.Failed > 0 {
 		t.Errorf("%+v %v", summary, err)

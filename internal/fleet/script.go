@@ -134,7 +134,7 @@ const commandLock = 2686470616
 // terms hold for a transaction, or for a session of a rollout's own.
 var (
 	terms        = []line{ours("SET LOCAL lock_timeout = '3s'"), ours("SET LOCAL statement_timeout = 0")}
-	sessionTerms = []line{impatient, ours("SET statement_timeout = 0"), ours("SET default_transaction_isolation = 'read committed'")}
+	sessionTerms = []line{impatient, ours("SET statement_timeout = 0"), ours("SET default_transaction_isolation = 'read committed'"), ours("SET synchronous_commit = off")}
 )
 
 // locks keep the atlas command out, and others of our runs where the table of revisions can't: before it is

@@ -2,14 +2,11 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/homeroom-sms/homeroom/internal/postgres"
 )
 
 // place is a database of the fleet and the connections to it that nobody uses.
@@ -129,7 +126,7 @@ func (r *run) believe(targets []Target) (jobs []job, rest []Target) {
 			continue
 		}
 		r.seen[key(t)] = &sight{}
-		jobs = append(jobs, job{t, r.Directory.known[states[0]].copied()})
+		jobs = append(jobs, job{Target: t, state: r.Directory.known[states[0]].copied()})
 	}
 	return jobs, rest
 }
@@ -149,7 +146,7 @@ func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs
 				if err == nil && !state.Missing && len(state.Pending) > 0 && state.obstacle() == nil {
 					r.mu.Lock()
 					r.seen[key(t)] = &sight{missing: r.seen[key(t)] != nil && r.seen[key(t)].missing}
-					jobs = append(jobs, job{t, state})
+					jobs = append(jobs, job{Target: t, state: state})
 					r.mu.Unlock()
 					continue
 				}
@@ -168,6 +165,10 @@ func (r *run) look(ctx context.Context, p *place, targets []Target) (states map[
 	}
 	err = p.with(ctx, func(conn *pgx.Conn) error {
 		states, err = r.Directory.Survey(ctx, conn, schemas)
+		news := func(t Target) bool { return states[t.Schema].Version != t.Recorded.Version }
+		if err == nil && slices.ContainsFunc(targets, news) {
+			err = flush(ctx, conn) // what another run has just done
+		}
 		return err
 	})
 	return states, err
@@ -225,14 +226,8 @@ func (r *run) wave(ctx context.Context, jobs []job, rec *recorder) {
 		}
 		close(queue)
 		for range min(max(r.Parallel, 1), len(some)) {
-			group.Go(func() {
-				for j := range queue {
-					if r.over(ctx) {
-						return
-					}
-					r.school(ctx, p, j, rec)
-				}
-			})
+			w := &worker{run: r, place: p, queue: queue, rec: rec}
+			group.Go(func() { w.work(ctx) })
 		}
 	}
 	group.Wait()
@@ -246,52 +241,4 @@ func (r *run) over(ctx context.Context) bool {
 		r.stopped = fmt.Sprintf("stopped after %d failed", r.failures)
 	}
 	return ctx.Err() != nil || r.stopped != ""
-}
-
-// school brings one school up.
-func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
-	start := time.Now()
-	o := Outcome{Target: j.Target, From: j.state.Version, To: j.state.Version}
-	conn, err := p.take(ctx)
-	if ctx.Err() != nil {
-		return
-	}
-	if err != nil {
-		p.fail(err)
-		o.Failure = explain(err)
-		r.finish(o, false, rec)
-		return
-	}
-	c := &climb{directory: r.Directory, schema: j.Schema, conn: conn, connect: p.connect, state: j.state, from: j.state.Version}
-	err = c.up(ctx)
-	missing := err != nil && c.missing(ctx)
-	p.give(c.conn)
-	o.From, o.To, o.Attempts, o.Milliseconds = c.from, c.state.Version, 1+c.retries, time.Since(start).Milliseconds()
-	switch {
-	case missing:
-		r.gone(o, rec)
-		return
-	case err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || unreachable(err)):
-		if o.Attempts = 0; o.From != o.To { // told to stop: it is left to do, but what is done of it is recorded
-			rec.add(recorded{o, true})
-		}
-		return
-	case err != nil:
-		o.Failure = explain(err)
-		if unreachable(err) {
-			p.fail(err)
-		}
-		r.mu.Lock()
-		r.failures++
-		r.mu.Unlock()
-	case c.state.Ahead:
-		o.Skipped = "ahead of this program"
-	}
-	r.finish(o, o.From != o.To || o.Failure != nil, rec)
-}
-
-// missing reports whether the schema was dropped meanwhile.
-func (c *climb) missing(ctx context.Context) (missing bool) {
-	err := c.conn.QueryRow(ctx, "SELECT to_regnamespace($1) IS NULL", pgx.QueryExecModeExec, postgres.Ident(c.schema)).Scan(&missing)
-	return err == nil && missing
 }
