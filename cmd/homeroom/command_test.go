@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,7 +148,10 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t)
 	token := strings.TrimSpace(homeroom(t, url, "key", "create", "--name", "ci", "--role", "viewer", "--expires", "24h").expect(t, 0, "hr_").stdout)
-	var keys []struct{ ID, Name, Role string }
+	var keys []struct {
+		ID, Name, Role string
+		Scopes         []string
+	}
 	ended := homeroom(t, url, "key", "list", "-o", "json").expect(t, 0)
 	if err := json.Unmarshal([]byte(ended.stdout), &keys); err != nil || len(keys) != 1 || keys[0].Role != "viewer" {
 		t.Fatal(ended.stdout, err)
@@ -155,9 +159,22 @@ func TestKeys(t *testing.T) {
 	if secret := token[strings.LastIndexByte(token, '_')+1:]; strings.Contains(ended.stdout, secret) {
 		t.Error("the list tells the secret")
 	}
+	narrow := strings.TrimSpace(homeroom(t, url, "key", "create", "--name", "sync", "--role", "operator", "--scope", "setup:write", "--scope", "schools:read").expect(t, 0, "hr_").stdout)
+	homeroom(t, url, "key", "list").expect(t, 0, "SCOPES", "schools:read setup:write")
+	ended = homeroom(t, url, "key", "list", "-o", "json").expect(t, 0)
+	if err := json.Unmarshal([]byte(ended.stdout), &keys); err != nil || len(keys) != 2 || len(keys[0].Scopes) != 0 || !slices.Equal(keys[1].Scopes, []string{"schools:read", "setup:write"}) {
+		t.Fatal(ended.stdout, err)
+	}
+	homeroom(t, url, "key", "create", "--name", "x", "--scope", "schools:sell", "--scope", "").expect(t, 1, "scopes[0]", "scopes[1]", "schools:purge")
+	homeroom(t, url, "key", "create", "--name", "x", "--role", "viewer", "--scope", "schools:write").expect(t, 1, "scopes[0]", "takes the role owner or operator")
 	cmd := program(t, t.TempDir(), "serve")
 	cmd.Env = append(cmd.Env, "HOMEROOM_DATABASE_URL="+url)
 	s := start(t, cmd)
+	for path, want := range map[string]int{"schools/": 200, "domains/": 403} {
+		if status, text := s.get(t, "localhost", narrow, "/api/v1/system/"+path); status != want {
+			t.Error(path, status, text)
+		}
+	}
 	if status, text := s.get(t, "localhost", token, "/api/v1/system/schools/"); status != 200 {
 		t.Error(status, text)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,12 +25,13 @@ type keyCreate struct {
 	config.Platform
 	Name    string        `required:"" help:"What the key is for."`
 	Role    string        `enum:"owner,operator,viewer" default:"owner" help:"owner, operator or viewer." placeholder:"ROLE"`
+	Scopes  []string      `name:"scope" sep:"none" help:"What it is narrowed to, such as schools:read; may be given several times (default: everything of its role)." placeholder:"SCOPE"`
 	Expires time.Duration `help:"How long it lasts (default: for ever)." placeholder:"DURATION"`
 }
 
 func (k keyCreate) Run(c *console, database *config.Database) error {
 	return atPlace(c, database, k.Platform, func(p *place) error {
-		n := platform.NewKey{Name: k.Name, Role: k.Role}
+		n := platform.NewKey{Name: k.Name, Role: k.Role, Scopes: k.Scopes}
 		if k.Expires != 0 {
 			expires := time.Now().Add(k.Expires)
 			n.ExpiresAt = &expires
@@ -55,8 +58,8 @@ func (k keyList) Run(c *console, database *config.Database) error {
 		if err != nil {
 			return err
 		}
-		return list(c.stdout, k.Output, keys, []string{"id", "name", "role", "created", "expires", "last used", "revoked"}, func(k systemapi.APIKey) []string {
-			return []string{k.ID.String(), k.Name, k.Role, day(&k.CreatedAt), day(k.ExpiresAt), day(k.LastUsedAt), day(k.RevokedAt)}
+		return list(c.stdout, k.Output, keys, []string{"id", "name", "role", "scopes", "created", "expires", "last used", "revoked"}, func(k systemapi.APIKey) []string {
+			return []string{k.ID.String(), k.Name, k.Role, cmp.Or(strings.Join(k.Scopes, " "), "-"), day(&k.CreatedAt), day(k.ExpiresAt), day(k.LastUsedAt), day(k.RevokedAt)}
 		})
 	})
 }

@@ -3,6 +3,7 @@
 package public
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type APIKey struct {
 	Name string `json:"name,omitempty"`
 	// Role holds the value of the "role" field.
 	Role apikey.Role `json:"role,omitempty"`
+	// what the key is narrowed to; none for everything of its role
+	Scopes []string `json:"scopes,omitempty"`
 	// SHA-256 of the secret part
 	SecretHash []byte `json:"-"`
 	// ExpiresAt holds the value of the "expires_at" field.
@@ -42,7 +45,7 @@ func (*APIKey) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case apikey.FieldSecretHash:
+		case apikey.FieldScopes, apikey.FieldSecretHash:
 			values[i] = new([]byte)
 		case apikey.FieldName, apikey.FieldRole:
 			values[i] = new(sql.NullString)
@@ -94,6 +97,14 @@ func (_m *APIKey) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field role", values[i])
 			} else if value.Valid {
 				_m.Role = apikey.Role(value.String)
+			}
+		case apikey.FieldScopes:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field scopes", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Scopes); err != nil {
+					return fmt.Errorf("unmarshal field scopes: %w", err)
+				}
 			}
 		case apikey.FieldSecretHash:
 			if value, ok := values[i].(*[]byte); !ok {
@@ -169,6 +180,9 @@ func (_m *APIKey) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("role=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Role))
+	builder.WriteString(", ")
+	builder.WriteString("scopes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Scopes))
 	builder.WriteString(", ")
 	builder.WriteString("secret_hash=<sensitive>")
 	builder.WriteString(", ")

@@ -64,6 +64,12 @@ func (_c *APIKeyCreate) SetRole(v apikey.Role) *APIKeyCreate {
 	return _c
 }
 
+// SetScopes sets the "scopes" field.
+func (_c *APIKeyCreate) SetScopes(v []string) *APIKeyCreate {
+	_c.mutation.SetScopes(v)
+	return _c
+}
+
 // SetSecretHash sets the "secret_hash" field.
 func (_c *APIKeyCreate) SetSecretHash(v []byte) *APIKeyCreate {
 	_c.mutation.SetSecretHash(v)
@@ -169,6 +175,10 @@ func (_c *APIKeyCreate) defaults() {
 		v := apikey.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Scopes(); !ok {
+		v := apikey.DefaultScopes
+		_c.mutation.SetScopes(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := apikey.DefaultID()
 		_c.mutation.SetID(v)
@@ -247,6 +257,10 @@ func (_c *APIKeyCreate) createSpec() (*APIKey, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Role(); ok {
 		_spec.SetField(apikey.FieldRole, field.TypeEnum, value)
 		_node.Role = value
+	}
+	if value, ok := _c.mutation.Scopes(); ok {
+		_spec.SetField(apikey.FieldScopes, field.TypeJSON, value)
+		_node.Scopes = value
 	}
 	if value, ok := _c.mutation.SecretHash(); ok {
 		_spec.SetField(apikey.FieldSecretHash, field.TypeBytes, value)
@@ -425,6 +439,9 @@ func (u *APIKeyUpsertOne) UpdateNewValues() *APIKeyUpsertOne {
 		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(apikey.FieldCreatedAt)
+		}
+		if _, exists := u.create.mutation.Scopes(); exists {
+			s.SetIgnore(apikey.FieldScopes)
 		}
 		if _, exists := u.create.mutation.SecretHash(); exists {
 			s.SetIgnore(apikey.FieldSecretHash)
@@ -750,6 +767,9 @@ func (u *APIKeyUpsertBulk) UpdateNewValues() *APIKeyUpsertBulk {
 			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(apikey.FieldCreatedAt)
+			}
+			if _, exists := b.mutation.Scopes(); exists {
+				s.SetIgnore(apikey.FieldScopes)
 			}
 			if _, exists := b.mutation.SecretHash(); exists {
 				s.SetIgnore(apikey.FieldSecretHash)

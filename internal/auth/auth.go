@@ -32,8 +32,9 @@ const (
 
 // Principal is who is asking.
 type Principal struct {
-	Name string // for the audit: kind and id, such as api-key:0192…
-	Role string
+	Name   string // for the audit: kind and id, such as api-key:0192…
+	Role   string
+	Scopes Scopes // an API key's
 }
 
 // What stands before the id in a principal's name.
@@ -97,5 +98,5 @@ func ByKey(ctx context.Context, db *publicdb.Client, find FindKey, token string,
 			return Principal{}, err
 		}
 	}
-	return Principal{Name: keyActor + id.String(), Role: key.Role.String()}, nil
+	return Principal{Name: keyActor + id.String(), Role: key.Role.String(), Scopes: key.Scopes}, nil
 }

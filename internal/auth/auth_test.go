@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +61,7 @@ func TestSchoolToken(t *testing.T) {
 	}
 	for offset, good := range map[time.Duration]bool{0: true, 15*time.Minute - time.Second: true, 15 * time.Minute: false, time.Hour: false} {
 		got, err := tokens(t, seed, start.Add(offset)).BySchoolToken(school, token)
-		if good && (err != nil || got != admin) || !good && !fault.Is(err, fault.Unauthenticated) {
+		if good && (err != nil || !reflect.DeepEqual(got, admin)) || !good && !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("after %s: %v %v", offset, got, err)
 		}
 	}
@@ -94,7 +96,7 @@ func TestRefusedSchoolTokens(t *testing.T) {
 	}
 	check := tokens(t, seed, start)
 	valid := sign(jwt.SigningMethodEdDSA, key)
-	if got, err := check.BySchoolToken(school, valid); err != nil || got != (auth.Principal{Name: "user:1", Role: "admin"}) {
+	if got, err := check.BySchoolToken(school, valid); err != nil || !reflect.DeepEqual(got, auth.Principal{Name: "user:1", Role: "admin"}) {
 		t.Fatalf("the token that the others are changed from: %v %v", got, err)
 	}
 	parts := strings.Split(valid, ".")
@@ -135,7 +137,7 @@ func TestRefusedSchoolTokens(t *testing.T) {
 		"a header that is no JSON": "e30x." + parts[1] + "." + parts[2],
 	} {
 		got, err := check.BySchoolToken(school, token)
-		if !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+		if !fault.Is(err, fault.Unauthenticated) || !reflect.DeepEqual(got, auth.Principal{}) {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 		if f := fault.Of(err); f.Message != "A valid API key or access token is needed." || len(f.Fields) > 0 {
@@ -180,9 +182,13 @@ func TestByKey(t *testing.T) {
 		role string
 	}{{owner, auth.RoleOwner}, {viewer, auth.RoleViewer}, {lasting, auth.RoleOperator}} {
 		got, err := auth.ByKey(ctx, db, db.APIKey.Get, test.key.Token, start)
-		if err != nil || got != (auth.Principal{Name: "api-key:" + test.key.ID.String(), Role: test.role}) {
+		if err != nil || !reflect.DeepEqual(got, auth.Principal{Name: "api-key:" + test.key.ID.String(), Role: test.role, Scopes: []string{}}) {
 			t.Errorf("%s: %v %v", test.role, got, err)
 		}
+	}
+	narrow := add(apikey.RoleOwner, func(c *publicdb.APIKeyCreate) { c.SetScopes([]string{"schools:read"}) })
+	if got, err := auth.ByKey(ctx, db, db.APIKey.Get, narrow.Token, start); err != nil || !slices.Equal(got.Scopes, []string{"schools:read"}) {
+		t.Errorf("a key with scopes: %v %v", got, err)
 	}
 	swapped := owner.Token[:36] + viewer.Token[36:]
 	for name, token := range map[string]string{
@@ -199,7 +205,7 @@ func TestByKey(t *testing.T) {
 		"an id with hyphens":   "hr_" + owner.ID.String() + owner.Token[35:],
 		"nothing":              "", "the prefix": "hr_", "garbage": "\x00\xff",
 	} {
-		if got, err := auth.ByKey(ctx, db, db.APIKey.Get, token, start); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+		if got, err := auth.ByKey(ctx, db, db.APIKey.Get, token, start); !fault.Is(err, fault.Unauthenticated) || !reflect.DeepEqual(got, auth.Principal{}) {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}

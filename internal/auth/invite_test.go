@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,7 +50,7 @@ func TestAcceptInvite(t *testing.T) {
 			pass, err := o.AcceptInvite(context.Background(), o.book, auth.Acceptance{Token: i.Token, Password: password})
 			if err == nil {
 				taken.Add(1)
-				if who, err := o.check(pass.AccessToken); err != nil || who != (auth.Principal{Name: "user:" + i.ID.String(), Role: auth.RoleAdmin}) {
+				if who, err := o.check(pass.AccessToken); err != nil || !reflect.DeepEqual(who, auth.Principal{Name: "user:" + i.ID.String(), Role: auth.RoleAdmin}) {
 					t.Error(who, err)
 				}
 			} else if !fault.Is(err, fault.InvalidInput) {

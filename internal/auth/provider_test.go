@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,10 +120,10 @@ func newGate(t *testing.T) *gate {
 func (g *gate) want(t *testing.T, what, token string, good bool) {
 	t.Helper()
 	got, err := g.ByBearer(t.Context(), token)
-	if good && (err != nil || got != (auth.Principal{Name: "operator:" + g.ada.ID.String(), Role: auth.RoleViewer})) {
+	if good && (err != nil || !reflect.DeepEqual(got, auth.Principal{Name: "operator:" + g.ada.ID.String(), Role: auth.RoleViewer})) {
 		t.Errorf("%s: %v %v", what, got, err)
 	}
-	if !good && (!fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{})) {
+	if !good && (!fault.Is(err, fault.Unauthenticated) || !reflect.DeepEqual(got, auth.Principal{})) {
 		t.Errorf("%s: %v %v", what, got, err)
 	}
 	if !good && fault.Of(err).Message != "A valid API key or access token is needed." {

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 	"time"
 
@@ -31,14 +32,14 @@ func TestPlatformToken(t *testing.T) {
 	foreign, _, err := made.ForSchool(school, owner, time.Minute)
 	must(t, err)
 	for range 2 { // the second time it is known
-		if got, err := made.ByPlatformToken(token); err != nil || got != owner {
+		if got, err := made.ByPlatformToken(token); err != nil || !reflect.DeepEqual(got, owner) {
 			t.Errorf("its own: %v %v", got, err)
 		}
-		if got, err := made.ByPlatformToken(foreign); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+		if got, err := made.ByPlatformToken(foreign); !fault.Is(err, fault.Unauthenticated) || !reflect.DeepEqual(got, auth.Principal{}) {
 			t.Errorf("a school's: %v %v", got, err)
 		}
 		for _, id := range []uuid.UUID{school, uuid.Nil} {
-			if got, err := made.BySchoolToken(id, token); !fault.Is(err, fault.Unauthenticated) || got != (auth.Principal{}) {
+			if got, err := made.BySchoolToken(id, token); !fault.Is(err, fault.Unauthenticated) || !reflect.DeepEqual(got, auth.Principal{}) {
 				t.Errorf("for a school: %v %v", got, err)
 			}
 		}

@@ -9,14 +9,16 @@ import (
 
 	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	"github.com/homeroom-sms/homeroom/ent/public/auditevent"
+	"github.com/homeroom-sms/homeroom/internal/auth"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
 )
 
-// Actor is who does something and from where, for the audit.
+// Actor is who does something and from where.
 type Actor struct {
-	Name      string
+	Name      string // as the audit has it
 	RequestID string
 	Address   string
+	Scopes    auth.Scopes // what they are narrowed to
 }
 
 // Shell is whoever works on the machine itself.
@@ -83,7 +85,7 @@ func contactFacts(row *publicdb.WhatsAppContact) facts {
 }
 
 func keyFacts(row *publicdb.APIKey) facts {
-	return facts{"key": row.ID, "name": row.Name, "role": row.Role, "expires_at": row.ExpiresAt, "revoked_at": row.RevokedAt}
+	return facts{"key": row.ID, "name": row.Name, "role": row.Role, "scopes": row.Scopes, "expires_at": row.ExpiresAt, "revoked_at": row.RevokedAt}
 }
 
 // operatorFacts leave out who the operator is.

@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -83,9 +84,13 @@ func (p *Platform) OperatorByEmail(ctx context.Context, email string) (*publicdb
 	return row, notFound(err, "operator")
 }
 
-// CreateOperator adds an operator. An e-mail address that another has is a Conflict.
+// CreateOperator adds an operator. An e-mail address that another has is a Conflict. An operator may do
+// everything of their role, so an actor with scopes needs all of its to make, change or let in one.
 func (p *Platform) CreateOperator(ctx context.Context, by Actor, n NewOperator) (row *publicdb.Operator, err error) {
 	if err := n.check(); err != nil {
+		return nil, err
+	}
+	if err := by.mayGive(auth.RoleScopes(n.Role)); err != nil {
 		return nil, err
 	}
 	err = p.inTx(ctx, func(tx *publicdb.Client) error {
@@ -103,7 +108,17 @@ func (p *Platform) CreateOperator(ctx context.Context, by Actor, n NewOperator) 
 
 // UpdateOperator changes an operator, whose rights change with the next request. The last active owner
 // stays one: else it is a Conflict.
-func (p *Platform) UpdateOperator(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.Operator) (OperatorChange, error)) (row *publicdb.Operator, err error) {
+func (p *Platform) UpdateOperator(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.Operator) (OperatorChange, error)) (*publicdb.Operator, error) {
+	return p.updateOperator(ctx, by, id, func(row *publicdb.Operator) (OperatorChange, error) {
+		change, err := edit(row)
+		if err == nil {
+			err = by.mayGive(slices.Concat(auth.RoleScopes(row.Role.String()), auth.RoleScopes(change.Role)))
+		}
+		return change, err
+	})
+}
+
+func (p *Platform) updateOperator(ctx context.Context, by Actor, id uuid.UUID, edit func(*publicdb.Operator) (OperatorChange, error)) (row *publicdb.Operator, err error) {
 	err = p.changeOperator(ctx, id, func(tx *publicdb.Client, old *publicdb.Operator, last bool) error {
 		change, err := edit(old)
 		if err != nil {
@@ -134,10 +149,11 @@ func (p *Platform) UpdateOperator(ctx context.Context, by Actor, id uuid.UUID, e
 // errOff says that an operator is switched off already. It is never shown.
 var errOff = errors.New("the operator is switched off already")
 
-// DisableOperator switches an operator off. The row stays, for the audit. Doing it again changes nothing.
+// DisableOperator switches an operator off, which gives nobody anything. The row stays, for the audit. Doing
+// it again changes nothing.
 // check may refuse, given the row as it is at that moment.
 func (p *Platform) DisableOperator(ctx context.Context, by Actor, id uuid.UUID, check func(*publicdb.Operator) error) error {
-	_, err := p.UpdateOperator(ctx, by, id, func(row *publicdb.Operator) (OperatorChange, error) {
+	_, err := p.updateOperator(ctx, by, id, func(row *publicdb.Operator) (OperatorChange, error) {
 		err := check(row)
 		if err == nil && !row.IsActive {
 			err = errOff
@@ -153,6 +169,9 @@ func (p *Platform) DisableOperator(ctx context.Context, by Actor, id uuid.UUID, 
 // SetOperatorPassword gives an operator a password and ends all that they are signed in to.
 func (p *Platform) SetOperatorPassword(ctx context.Context, by Actor, id uuid.UUID, password auth.PasswordHash) error {
 	return p.changeOperator(ctx, id, func(tx *publicdb.Client, old *publicdb.Operator, _ bool) error {
+		if err := by.mayGive(auth.RoleScopes(old.Role.String())); err != nil {
+			return err
+		}
 		if err := tx.Operator.UpdateOne(old).SetPasswordHash(string(password)).Exec(ctx); err != nil {
 			return err
 		}

@@ -23,6 +23,8 @@ const (
 	FieldName = "name"
 	// FieldRole holds the string denoting the role field in the database.
 	FieldRole = "role"
+	// FieldScopes holds the string denoting the scopes field in the database.
+	FieldScopes = "scopes"
 	// FieldSecretHash holds the string denoting the secret_hash field in the database.
 	FieldSecretHash = "secret_hash"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
@@ -42,6 +44,7 @@ var Columns = []string{
 	FieldUpdatedAt,
 	FieldName,
 	FieldRole,
+	FieldScopes,
 	FieldSecretHash,
 	FieldExpiresAt,
 	FieldLastUsedAt,
@@ -67,6 +70,8 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultScopes holds the default value on creation for the "scopes" field.
+	DefaultScopes []string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -144,6 +149,7 @@ var everything = []string{"\"api_keys\".\"id\"" +
 	", \"api_keys\".\"updated_at\"" +
 	", \"api_keys\".\"name\"" +
 	", \"api_keys\".\"role\"" +
+	", \"api_keys\".\"scopes\"" +
 	", \"api_keys\".\"secret_hash\"" +
 	", \"api_keys\".\"expires_at\"" +
 	", \"api_keys\".\"last_used_at\"" +

@@ -16,6 +16,7 @@ var (
 		{Name: "updated_at", Type: field.TypeTime, Default: schema.Expr("now()")},
 		{Name: "name", Type: field.TypeString},
 		{Name: "role", Type: field.TypeEnum, Enums: []string{"owner", "operator", "viewer"}},
+		{Name: "scopes", Type: field.TypeJSON, Default: schema.Expr("'[]'")},
 		{Name: "secret_hash", Type: field.TypeBytes},
 		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
 		{Name: "last_used_at", Type: field.TypeTime, Nullable: true},
@@ -401,7 +402,8 @@ func init() {
 		Table: "api_keys",
 	}
 	APIKeysTable.Annotation.Checks = map[string]string{
-		"api_keys_role": "role IN ('owner', 'operator', 'viewer')",
+		"api_keys_role":   "role IN ('owner', 'operator', 'viewer')",
+		"api_keys_scopes": "jsonb_typeof(scopes) = 'array'",
 	}
 	AuditEventsTable.Annotation = &entsql.Annotation{
 		Table: "audit_events",

@@ -20,6 +20,7 @@ func (APIKey) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("name").NotEmpty().Validate(mixin.MaxLen(200)),
 		field.Enum("role").Values("owner", "operator", "viewer"),
+		field.Strings("scopes").Default([]string{}).Immutable().Annotations(entsql.DefaultExpr("'[]'")).Comment("what the key is narrowed to; none for everything of its role"),
 		field.Bytes("secret_hash").Sensitive().Immutable().Comment("SHA-256 of the secret part"),
 		field.Time("expires_at").Optional().Nillable(),
 		field.Time("last_used_at").Optional().Nillable().Comment("to the minute"),
@@ -32,5 +33,6 @@ func (APIKey) Annotations() []schema.Annotation {
 	return []schema.Annotation{
 		entsql.Table("api_keys"),
 		mixin.OneOf("api_keys", "role", "owner", "operator", "viewer"),
+		mixin.Check("api_keys_scopes", "jsonb_typeof(scopes) = 'array'"),
 	}
 }

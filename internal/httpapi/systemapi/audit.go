@@ -47,7 +47,7 @@ type AuditListInput struct {
 }
 
 func (s Service) registerAudit(api huma.API) {
-	events := operation("list-audit-events", http.MethodGet, "/audit-events/", "Audit", "List what was done", readers)
+	events := operation("list-audit-events", http.MethodGet, "/audit-events/", "Audit", "List what was done", "audit-events:read")
 	events.Description = "Every change by this API and by the command line, the newest first."
 	huma.Register(api, events, func(ctx context.Context, in *AuditListInput) (*wire.PageOutput[AuditEvent], error) {
 		rows, next, err := s.Platform.AuditEvents(ctx, platform.AuditFilter{

@@ -56,7 +56,7 @@ type ContactTarget struct {
 
 func (s Service) registerContacts(api huma.API) {
 	const tag, all, one = "WhatsApp contacts", "/whatsapp-contacts/", "/whatsapp-contacts/{id}/"
-	huma.Register(api, operation("list-whatsapp-contacts", http.MethodGet, all, tag, "List WhatsApp contacts", readers),
+	huma.Register(api, operation("list-whatsapp-contacts", http.MethodGet, all, tag, "List WhatsApp contacts", "whatsapp-contacts:read"),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
 			Sort     string    `query:"sort" enum:"created_at,-created_at" default:"created_at" doc:"With - before the name: descending."`
@@ -72,7 +72,7 @@ func (s Service) registerContacts(api huma.API) {
 			rows, next, err := s.Platform.Contacts(ctx, filter, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, contactOut)
 		})
-	create := operation("create-whatsapp-contact", http.MethodPost, all, tag, "Add a WhatsApp contact", writers)
+	create := operation("create-whatsapp-contact", http.MethodPost, all, tag, "Add a WhatsApp contact", "whatsapp-contacts:write")
 	create.Description = "A phone number or user id that a school has already, this one or another, is a 409: to move it to another school, change the contact's school_id."
 	huma.Register(api, create,
 		func(ctx context.Context, in *struct{ Body WhatsAppContactInput }) (*wire.Created[WhatsAppContact], error) {
@@ -82,11 +82,11 @@ func (s Service) registerContacts(api huma.API) {
 			}
 			return wire.NewCreated(contactOut(row), row.UpdatedAt, root+all+row.ID.String()+"/"), nil
 		})
-	huma.Register(api, operation("get-whatsapp-contact", http.MethodGet, one, tag, "Get a WhatsApp contact", readers),
+	huma.Register(api, operation("get-whatsapp-contact", http.MethodGet, one, tag, "Get a WhatsApp contact", "whatsapp-contacts:read"),
 		func(ctx context.Context, in *ContactPath) (*wire.Item[WhatsAppContact], error) {
 			return contactItem(s.Platform.Contact(ctx, in.ID))
 		})
-	huma.Register(api, operation("replace-whatsapp-contact", http.MethodPut, one, tag, "Replace a WhatsApp contact", writers),
+	huma.Register(api, operation("replace-whatsapp-contact", http.MethodPut, one, tag, "Replace a WhatsApp contact", "whatsapp-contacts:write"),
 		func(ctx context.Context, in *struct {
 			ContactTarget
 			Body WhatsAppContactInput
@@ -94,7 +94,7 @@ func (s Service) registerContacts(api huma.API) {
 		) (*wire.Item[WhatsAppContact], error) {
 			return s.updateContact(ctx, in.ContactTarget, func(WhatsAppContactInput) (WhatsAppContactInput, error) { return in.Body, nil })
 		})
-	huma.Register(api, operation("update-whatsapp-contact", http.MethodPatch, one, tag, "Change a WhatsApp contact", writers),
+	huma.Register(api, operation("update-whatsapp-contact", http.MethodPatch, one, tag, "Change a WhatsApp contact", "whatsapp-contacts:write"),
 		func(ctx context.Context, in *struct {
 			ContactTarget
 			Body wire.Patch[WhatsAppContactInput]
@@ -102,7 +102,7 @@ func (s Service) registerContacts(api huma.API) {
 		) (*wire.Item[WhatsAppContact], error) {
 			return s.updateContact(ctx, in.ContactTarget, in.Body.Apply)
 		})
-	huma.Register(api, operation("delete-whatsapp-contact", http.MethodDelete, one, tag, "Remove a WhatsApp contact", writers),
+	huma.Register(api, operation("delete-whatsapp-contact", http.MethodDelete, one, tag, "Remove a WhatsApp contact", "whatsapp-contacts:write"),
 		func(ctx context.Context, in *ContactTarget) (*struct{}, error) {
 			return nil, s.Platform.RemoveContact(ctx, actor(ctx), in.ID, func(row *publicdb.WhatsAppContact) error { return in.Check(row.UpdatedAt) })
 		})

@@ -69,7 +69,7 @@ func databaseItem(row *publicdb.Database, err error) (*wire.Item[Database], erro
 
 func (s Service) registerDatabases(api huma.API) {
 	const tag, all, one = "Databases", "/databases/", "/databases/{name}/"
-	huma.Register(api, operation("list-databases", http.MethodGet, all, tag, "List registered databases", readers),
+	huma.Register(api, operation("list-databases", http.MethodGet, all, tag, "List registered databases", "databases:read"),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
 			Sort string `query:"sort" enum:"name,-name,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
@@ -78,7 +78,7 @@ func (s Service) registerDatabases(api huma.API) {
 			rows, next, err := s.Platform.Databases(ctx, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, DatabaseOf)
 		})
-	create := operation("create-database", http.MethodPost, all, tag, "Register a database", owners)
+	create := operation("create-database", http.MethodPost, all, tag, "Register a database", "databases:write")
 	create.Description = "The database has to be there; `homeroom database check` proves that it can be used."
 	huma.Register(api, create, func(ctx context.Context, in *struct{ Body DatabaseCreateInput }) (*wire.Created[Database], error) {
 		b := in.Body
@@ -90,11 +90,11 @@ func (s Service) registerDatabases(api huma.API) {
 		}
 		return wire.NewCreated(DatabaseOf(row), row.UpdatedAt, root+all+row.Name+"/"), nil
 	})
-	huma.Register(api, operation("get-database", http.MethodGet, one, tag, "Get a registered database", readers),
+	huma.Register(api, operation("get-database", http.MethodGet, one, tag, "Get a registered database", "databases:read"),
 		func(ctx context.Context, in *DatabasePath) (*wire.Item[Database], error) {
 			return databaseItem(s.Platform.Database(ctx, in.Name))
 		})
-	huma.Register(api, operation("update-database", http.MethodPatch, one, tag, "Change a registered database", owners),
+	huma.Register(api, operation("update-database", http.MethodPatch, one, tag, "Change a registered database", "databases:write"),
 		func(ctx context.Context, in *struct {
 			DatabaseTarget
 			Body wire.Patch[DatabaseInput]
@@ -102,7 +102,7 @@ func (s Service) registerDatabases(api huma.API) {
 		) (*wire.Item[Database], error) {
 			return s.updateDatabase(ctx, in.DatabaseTarget, in.Body.Apply)
 		})
-	remove := operation("delete-database", http.MethodDelete, one, tag, "End a database's registration", owners)
+	remove := operation("delete-database", http.MethodDelete, one, tag, "End a database's registration", "databases:write")
 	remove.Description = "Refused while schools live in it. The database itself is left as it is."
 	huma.Register(api, remove, func(ctx context.Context, in *DatabaseTarget) (*struct{}, error) {
 		return nil, s.Platform.RemoveDatabase(ctx, actor(ctx), in.Name, func(row *publicdb.Database) error { return in.Check(row.UpdatedAt) })

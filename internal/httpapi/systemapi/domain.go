@@ -91,7 +91,7 @@ func domainItem(row *publicdb.Domain, err error) (*wire.Item[Domain], error) {
 }
 
 func (s Service) registerDomains(api huma.API) {
-	huma.Register(api, operation("list-domains", http.MethodGet, "/domains/", "Domains", "List the domains of all schools", readers),
+	huma.Register(api, operation("list-domains", http.MethodGet, "/domains/", "Domains", "List the domains of all schools", "domains:read"),
 		func(ctx context.Context, in *struct {
 			DomainListInput
 			Domain string `query:"domain" maxLength:"1024" doc:"This hostname alone, in any form that leads to it."`
@@ -100,7 +100,7 @@ func (s Service) registerDomains(api huma.API) {
 			rows, next, err := s.Platform.Domains(ctx, nil, in.Domain, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, domainOut)
 		})
-	huma.Register(api, operation("list-school-domains", http.MethodGet, "/schools/{id}/domains/", "Domains", "List a school's domains", readers),
+	huma.Register(api, operation("list-school-domains", http.MethodGet, "/schools/{id}/domains/", "Domains", "List a school's domains", "domains:read"),
 		func(ctx context.Context, in *struct {
 			SchoolPath
 			DomainListInput
@@ -109,7 +109,7 @@ func (s Service) registerDomains(api huma.API) {
 			rows, next, err := s.Platform.Domains(ctx, &in.ID, "", page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, domainOut)
 		})
-	huma.Register(api, operation("create-school-domain", http.MethodPost, "/schools/{id}/domains/", "Domains", "Give a school a domain", writers),
+	huma.Register(api, operation("create-school-domain", http.MethodPost, "/schools/{id}/domains/", "Domains", "Give a school a domain", "domains:write"),
 		func(ctx context.Context, in *struct {
 			SchoolPath
 			Body DomainCreateInput
@@ -122,11 +122,11 @@ func (s Service) registerDomains(api huma.API) {
 			return wire.NewCreated(domainOut(row), row.UpdatedAt, root+"/schools/"+in.ID.String()+"/domains/"+row.ID.String()+"/"), nil
 		})
 	const one = "/schools/{id}/domains/{domain_id}/"
-	huma.Register(api, operation("get-school-domain", http.MethodGet, one, "Domains", "Get a domain of a school", readers),
+	huma.Register(api, operation("get-school-domain", http.MethodGet, one, "Domains", "Get a domain of a school", "domains:read"),
 		func(ctx context.Context, in *DomainPath) (*wire.Item[Domain], error) {
 			return domainItem(s.Platform.Domain(ctx, in.ID, in.DomainID))
 		})
-	huma.Register(api, operation("update-school-domain", http.MethodPatch, one, "Domains", "Change a domain of a school", writers),
+	huma.Register(api, operation("update-school-domain", http.MethodPatch, one, "Domains", "Change a domain of a school", "domains:write"),
 		func(ctx context.Context, in *struct {
 			DomainTarget
 			Body wire.Patch[DomainInput]
@@ -140,7 +140,7 @@ func (s Service) registerDomains(api huma.API) {
 				return changed.IsPrimary, err
 			}))
 		})
-	huma.Register(api, operation("delete-school-domain", http.MethodDelete, one, "Domains", "Take a domain from a school", writers),
+	huma.Register(api, operation("delete-school-domain", http.MethodDelete, one, "Domains", "Take a domain from a school", "domains:write"),
 		func(ctx context.Context, in *DomainTarget) (*struct{}, error) {
 			return nil, s.Platform.RemoveDomain(ctx, actor(ctx), in.ID, in.DomainID, func(row *publicdb.Domain) error { return in.Check(row.UpdatedAt) })
 		})

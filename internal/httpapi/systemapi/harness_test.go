@@ -205,7 +205,7 @@ func (p *place) snapshot(t *testing.T) string {
 	for _, table := range []string{"clients", "domains", "school_setups", "whatsapp_contacts", "operators", "audit_events"} {
 		query.WriteString("SELECT '" + table + " ' || r::text AS line FROM " + table + " r UNION ALL ")
 	}
-	query.WriteString(`SELECT concat_ws(' ', 'api_keys', id, name, role, expires_at, revoked_at, updated_at) FROM api_keys
+	query.WriteString(`SELECT concat_ws(' ', 'api_keys', id, name, role, scopes, expires_at, revoked_at, updated_at) FROM api_keys
 		UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_'
 		UNION ALL SELECT 'tables ' || schemaname || count(*) FROM pg_tables WHERE schemaname !~ '^pg_' GROUP BY schemaname ORDER BY line`)
 	conn, err := pgx.Connect(t.Context(), p.database)

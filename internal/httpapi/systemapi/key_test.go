@@ -92,6 +92,9 @@ func TestRoles(t *testing.T) {
 				continue
 			}
 			roles, _ := op.Extensions["x-roles"].([]string)
+			if len(roles) == 0 {
+				t.Errorf("%s is open to nobody", op.OperationID)
+			}
 			if op.Method != http.MethodGet && slices.Contains(roles, auth.RoleViewer) && op.OperationID != "change-my-password" {
 				t.Errorf("%s is open to who may only read", op.OperationID)
 			}

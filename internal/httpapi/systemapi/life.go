@@ -33,13 +33,13 @@ type PurgeInput struct {
 }
 
 func (s Service) registerLife(api huma.API) {
-	remove := operation("delete-school", http.MethodDelete, "/schools/{id}/", "Schools", "Delete a school", writers)
+	remove := operation("delete-school", http.MethodDelete, "/schools/{id}/", "Schools", "Delete a school", "schools:write")
 	remove.Description = "Takes the school off the air at once. Its data is kept and can be restored."
 	huma.Register(api, remove, func(ctx context.Context, in *SchoolTarget) (*struct{}, error) {
 		return nil, s.Platform.Delete(ctx, actor(ctx), in.ID, func(row *publicdb.School) error { return in.Check(row.UpdatedAt) })
 	})
 
-	restore := operation("restore-school", http.MethodPost, "/schools/{id}/restore/", "Schools", "Restore a deleted school", writers)
+	restore := operation("restore-school", http.MethodPost, "/schools/{id}/restore/", "Schools", "Restore a deleted school", "schools:write")
 	restore.DefaultStatus = http.StatusOK
 	restore.Description = "Brings the school back as it was. One whose purge has begun can't be restored."
 	huma.Register(api, restore, func(ctx context.Context, in *SchoolPath) (*wire.Item[School], error) {
@@ -48,7 +48,7 @@ func (s Service) registerLife(api huma.API) {
 
 	s.registerPurge(api)
 
-	impersonate := operation("impersonate-school", http.MethodPost, "/schools/{id}/impersonate/", "Schools", "Act as an admin of a school", writers)
+	impersonate := operation("impersonate-school", http.MethodPost, "/schools/{id}/impersonate/", "Schools", "Act as an admin of a school", "schools:impersonate")
 	impersonate.DefaultStatus = http.StatusOK
 	impersonate.Description = "Answers with an access token of an admin of the school, for 15 minutes. Who asked and why is kept in the audit, and in the school's own."
 	huma.Register(api, impersonate, func(ctx context.Context, in *struct {
@@ -76,7 +76,7 @@ type PurgeOutput struct {
 }
 
 func (s Service) registerPurge(api huma.API) {
-	purge := operation("purge-school", http.MethodPost, "/schools/{id}/purge/", "Schools", "Destroy a school and its data", owners)
+	purge := operation("purge-school", http.MethodPost, "/schools/{id}/purge/", "Schools", "Destroy a school and its data", "schools:purge")
 	purge.DefaultStatus = http.StatusNoContent
 	purge.Description = "Drops the school's schema, or the database that was made for it, now. Nothing brings it back. With `Prefer: respond-async` the answer is 202 and an operation that does it."
 	purge.Responses = map[string]*huma.Response{}

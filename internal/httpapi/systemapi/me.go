@@ -15,11 +15,12 @@ import (
 
 // Me is who is asking.
 type Me struct {
-	Kind  string    `json:"kind" enum:"operator,api-key" doc:"A person or a program."`
-	ID    uuid.UUID `json:"id" format:"uuid"`
-	Name  string    `json:"name" example:"Ada Lovelace"`
-	Email *string   `json:"email" doc:"An operator's."`
-	Role  string    `json:"role" enum:"owner,operator,viewer"`
+	Kind   string    `json:"kind" enum:"operator,api-key" doc:"A person or a program."`
+	ID     uuid.UUID `json:"id" format:"uuid"`
+	Name   string    `json:"name" example:"Ada Lovelace"`
+	Email  *string   `json:"email" doc:"An operator's."`
+	Role   string    `json:"role" enum:"owner,operator,viewer"`
+	Scopes Scopes    `json:"scopes" doc:"What an API key is narrowed to; empty for everything of the role."`
 }
 
 // OwnPasswordInput is a new password of whoever asks.
@@ -30,8 +31,8 @@ type OwnPasswordInput struct {
 
 func (s Service) registerAuth(api huma.API) {
 	signin.Register(api, root+"/", s.Desk, func(ctx context.Context) auth.Book { return s.Platform.Accounts(actor(ctx)) })
-	huma.Register(api, operation("get-me", http.MethodGet, "/me/", signin.Tag, "Who am I", readers), s.me)
-	change := operation("change-my-password", http.MethodPost, "/me/password/", signin.Tag, "Change my password", readers)
+	huma.Register(api, ownOperation("get-me", http.MethodGet, "/me/", signin.Tag, "Who am I"), s.me)
+	change := ownOperation("change-my-password", http.MethodPost, "/me/password/", signin.Tag, "Change my password")
 	change.Description = "Ends all that the operator is logged in to: log in again, with the new password."
 	change.DefaultStatus = http.StatusNoContent
 	huma.Register(api, change, s.changeMyPassword)
@@ -44,14 +45,14 @@ func (s Service) me(ctx context.Context, _ *struct{}) (*wire.Item[Me], error) {
 		if err != nil {
 			return nil, err
 		}
-		return wire.NewShown(Me{"api-key", id, row.Name, nil, asking.Role}, row.UpdatedAt), nil
+		return wire.NewShown(Me{"api-key", id, row.Name, nil, asking.Role, row.Scopes}, row.UpdatedAt), nil
 	}
 	id, _ := asking.Operator()
 	row, err := s.Platform.Operator(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return wire.NewShown(Me{"operator", id, row.FullName, &row.Email, asking.Role}, row.UpdatedAt), nil
+	return wire.NewShown(Me{"operator", id, row.FullName, &row.Email, asking.Role, Scopes{}}, row.UpdatedAt), nil
 }
 
 func (s Service) changeMyPassword(ctx context.Context, in *struct{ Body OwnPasswordInput }) (*struct{}, error) {

@@ -70,7 +70,7 @@ func migrationOf(m *platform.Migration) Migration {
 }
 
 func (s Service) registerMigrations(api huma.API) {
-	all := operation("list-migrations", http.MethodGet, "/migrations/", "Migrations", "List where the schools stand", readers)
+	all := operation("list-migrations", http.MethodGet, "/migrations/", "Migrations", "List where the schools stand", "migrations:read")
 	all.Description = "As far as the platform knows; `homeroom migrate status --verify` looks at the schools' own revisions and corrects it."
 	huma.Register(api, all, func(ctx context.Context, in *MigrationListInput) (*MigrationListOutput, error) {
 		fleet, err := s.Platform.Fleet(ctx)

@@ -55,12 +55,12 @@ type OperationListInput struct {
 
 func (s Service) registerOperations(api huma.API) {
 	const tag, all, one = "Operations", "/operations/", "/operations/{id}/"
-	huma.Register(api, operation("list-operations", http.MethodGet, all, tag, "List operations", readers),
+	huma.Register(api, operation("list-operations", http.MethodGet, all, tag, "List operations", "operations:read"),
 		func(ctx context.Context, in *OperationListInput) (*wire.PageOutput[Operation], error) {
 			rows, next, err := s.Platform.Operations(ctx, platform.OperationFilter{State: in.State, Kind: in.Kind, School: in.School}, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, OperationOf)
 		})
-	huma.Register(api, operation("get-operation", http.MethodGet, one, tag, "Get an operation", readers),
+	huma.Register(api, operation("get-operation", http.MethodGet, one, tag, "Get an operation", "operations:read"),
 		func(ctx context.Context, in *OperationPath) (*wire.Item[Operation], error) {
 			row, err := s.Platform.Operation(ctx, in.ID)
 			if err != nil {
@@ -68,7 +68,7 @@ func (s Service) registerOperations(api huma.API) {
 			}
 			return wire.NewItem(OperationOf(row), row.UpdatedAt), nil
 		})
-	events := operation("watch-operation", http.MethodGet, one+"events/", tag, "Watch an operation", readers)
+	events := operation("watch-operation", http.MethodGet, one+"events/", tag, "Watch an operation", "operations:read")
 	events.Description = "Server-sent events: `progress` with the operation as it is now and whenever it changes, `done` with it as it ended, and then the end of the stream. Without a `done` the client comes back with the Last-Event-ID that it has seen."
 	wire.DescribeEvents(api, &events, Operation{}, "Events whose data is the operation.")
 	huma.Register(api, events, func(ctx context.Context, in *struct {

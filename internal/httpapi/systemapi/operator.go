@@ -72,7 +72,7 @@ func operatorItem(row *publicdb.Operator, err error) (*wire.Item[Operator], erro
 
 func (s Service) registerOperators(api huma.API) {
 	const tag, all, one = "Operators", "/operators/", "/operators/{id}/"
-	huma.Register(api, operation("list-operators", http.MethodGet, all, tag, "List operators", owners),
+	huma.Register(api, operation("list-operators", http.MethodGet, all, tag, "List operators", "operators:read"),
 		func(ctx context.Context, in *struct {
 			wire.PageInput
 			Sort string `query:"sort" enum:"full_name,-full_name,email,-email,created_at,-created_at" default:"full_name" doc:"- before the name: descending."`
@@ -81,20 +81,20 @@ func (s Service) registerOperators(api huma.API) {
 			rows, next, err := s.Platform.Operators(ctx, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, OperatorOf)
 		})
-	huma.Register(api, operation("create-operator", http.MethodPost, all, tag, "Create an operator", owners), s.createOperator)
-	huma.Register(api, operation("get-operator", http.MethodGet, one, tag, "Get an operator", owners),
+	huma.Register(api, operation("create-operator", http.MethodPost, all, tag, "Create an operator", "operators:write"), s.createOperator)
+	huma.Register(api, operation("get-operator", http.MethodGet, one, tag, "Get an operator", "operators:read"),
 		func(ctx context.Context, in *OperatorPath) (*wire.Item[Operator], error) {
 			return operatorItem(s.Platform.Operator(ctx, in.ID))
 		})
-	update := operation("update-operator", http.MethodPatch, one, tag, "Change an operator", owners)
+	update := operation("update-operator", http.MethodPatch, one, tag, "Change an operator", "operators:write")
 	update.Description = "Counts from the operator's next request on. The last active owner stays one."
 	huma.Register(api, update, s.updateOperator)
-	disable := operation("disable-operator", http.MethodDelete, one, tag, "Switch an operator off", owners)
+	disable := operation("disable-operator", http.MethodDelete, one, tag, "Switch an operator off", "operators:write")
 	disable.Description = "The operator is out at once, and stays in the list with is_active false. The last active owner can't be switched off."
 	huma.Register(api, disable, func(ctx context.Context, in *OperatorTarget) (*struct{}, error) {
 		return nil, s.Platform.DisableOperator(ctx, actor(ctx), in.ID, func(row *publicdb.Operator) error { return in.Check(row.UpdatedAt) })
 	})
-	password := operation("set-operator-password", http.MethodPost, one+"password/", tag, "Give an operator a password", owners)
+	password := operation("set-operator-password", http.MethodPost, one+"password/", tag, "Give an operator a password", "operators:write")
 	password.Description = "Ends all that the operator is logged in to."
 	password.DefaultStatus = http.StatusNoContent
 	huma.Register(api, password, s.setOperatorPassword)

@@ -144,7 +144,7 @@ func schoolItem(row *publicdb.School, err error) (*wire.Item[School], error) {
 }
 
 func (s Service) registerSchools(api huma.API) {
-	huma.Register(api, operation("list-schools", http.MethodGet, "/schools/", "Schools", "List schools", readers),
+	huma.Register(api, operation("list-schools", http.MethodGet, "/schools/", "Schools", "List schools", "schools:read"),
 		func(ctx context.Context, in *SchoolListInput) (*wire.PageOutput[School], error) {
 			rows, next, err := s.Platform.Schools(ctx, platform.SchoolFilter{
 				IsActive: in.IsActive.pointer(), SetupProgress: in.SetupProgress, Isolation: in.Isolation,
@@ -152,14 +152,14 @@ func (s Service) registerSchools(api huma.API) {
 			}, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, SchoolOf)
 		})
-	create := operation("create-school", http.MethodPost, "/schools/", "Schools", "Create a school", writers)
+	create := operation("create-school", http.MethodPost, "/schools/", "Schools", "Create a school", "schools:write")
 	create.Description = "Makes the school, its domains and its schema with all tables. The answer means that it is ready to serve; after an error nothing is left of it."
 	huma.Register(api, create, s.createSchool)
-	huma.Register(api, operation("get-school", http.MethodGet, "/schools/{id}/", "Schools", "Get a school", readers),
+	huma.Register(api, operation("get-school", http.MethodGet, "/schools/{id}/", "Schools", "Get a school", "schools:read"),
 		func(ctx context.Context, in *SchoolPath) (*wire.Item[School], error) {
 			return schoolItem(s.Platform.School(ctx, in.ID))
 		})
-	huma.Register(api, operation("replace-school", http.MethodPut, "/schools/{id}/", "Schools", "Replace a school", writers),
+	huma.Register(api, operation("replace-school", http.MethodPut, "/schools/{id}/", "Schools", "Replace a school", "schools:write"),
 		func(ctx context.Context, in *struct {
 			SchoolTarget
 			Body SchoolInput
@@ -167,7 +167,7 @@ func (s Service) registerSchools(api huma.API) {
 		) (*wire.Item[School], error) {
 			return s.updateSchool(ctx, in.SchoolTarget, func(SchoolInput) (SchoolInput, error) { return in.Body, nil })
 		})
-	huma.Register(api, operation("update-school", http.MethodPatch, "/schools/{id}/", "Schools", "Change a school", writers),
+	huma.Register(api, operation("update-school", http.MethodPatch, "/schools/{id}/", "Schools", "Change a school", "schools:write"),
 		func(ctx context.Context, in *struct {
 			SchoolTarget
 			Body wire.Patch[SchoolInput]

@@ -48,11 +48,11 @@ func setupItem(row *publicdb.SchoolSetup, err error) (*wire.Item[Setup], error) 
 
 func (s Service) registerSetup(api huma.API) {
 	const path = "/schools/{id}/setup/"
-	huma.Register(api, operation("get-school-setup", http.MethodGet, path, "Setup", "Get a school's setup", readers),
+	huma.Register(api, operation("get-school-setup", http.MethodGet, path, "Setup", "Get a school's setup", "setup:read"),
 		func(ctx context.Context, in *SchoolPath) (*wire.Item[Setup], error) {
 			return setupItem(s.Platform.Setup(ctx, in.ID))
 		})
-	huma.Register(api, operation("replace-school-setup", http.MethodPut, path, "Setup", "Replace a school's setup", writers),
+	huma.Register(api, operation("replace-school-setup", http.MethodPut, path, "Setup", "Replace a school's setup", "setup:write"),
 		func(ctx context.Context, in *struct {
 			SchoolTarget
 			Body SetupInput
@@ -60,7 +60,7 @@ func (s Service) registerSetup(api huma.API) {
 		) (*wire.Item[Setup], error) {
 			return s.updateSetup(ctx, in.SchoolTarget, func(SetupInput) (SetupInput, error) { return in.Body, nil })
 		})
-	huma.Register(api, operation("update-school-setup", http.MethodPatch, path, "Setup", "Change a school's setup", writers),
+	huma.Register(api, operation("update-school-setup", http.MethodPatch, path, "Setup", "Change a school's setup", "setup:write"),
 		func(ctx context.Context, in *struct {
 			SchoolTarget
 			Body wire.Patch[SetupInput]

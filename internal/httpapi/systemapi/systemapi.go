@@ -38,7 +38,7 @@ type Service struct {
 func New(mux *http.ServeMux, s Service, version string) huma.API {
 	api := wire.NewAPI(mux, wire.Document{
 		Title:       "homeroom system API",
-		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nPrograms come with an API key, people with an access token from /auth/login/. The roles that may use an operation are in its `x-roles`.",
+		Description: "Looks after the schools of the platform. It is served on the public hosts alone; a school's own records are in the tenant API, on the school's host.\n\nPrograms come with an API key, people with an access token from /auth/login/. The roles that may use an operation are in its `x-roles`. A key may be narrowed to scopes; the one that an operation takes is in its `x-scope`, and a scope to write includes the one to read the same.",
 		Authorize:   "An API key (`hr_...`), an access token from /auth/login/, or, where an identity provider is set up, a token of that provider for an active operator's verified e-mail address.",
 		Version:     version,
 		Tags: []*huma.Tag{
@@ -72,21 +72,24 @@ func New(mux *http.ServeMux, s Service, version string) huma.API {
 	return api
 }
 
-// The roles that an operation may be open to.
-var (
-	readers = []string{auth.RoleOwner, auth.RoleOperator, auth.RoleViewer}
-	writers = []string{auth.RoleOwner, auth.RoleOperator}
-	owners  = []string{auth.RoleOwner}
+// Where an operation says, in the document too, who may use it: authorize goes by that.
+const (
+	rolesKey = "x-roles"
+	scopeKey = "x-scope"
 )
 
-const rolesKey = "x-roles"
+// operation describes one operation under /api/v1/system, which takes a scope and one of its roles.
+func operation(id, method, path, tag, summary, scope string) huma.Operation {
+	op := ownOperation(id, method, path, tag, summary)
+	op.Extensions = map[string]any{rolesKey: auth.ScopeRoles(scope), scopeKey: scope}
+	return op
+}
 
-// operation describes one operation under /api/v1/system. What the document says of its roles is
-// what authenticate goes by.
-func operation(id, method, path, tag, summary string, roles []string) huma.Operation {
+// ownOperation describes an operation that is about whoever asks, and so takes no scope.
+func ownOperation(id, method, path, tag, summary string) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: root + path, Tags: []string{tag}, Summary: summary,
-		Extensions: map[string]any{rolesKey: roles},
+		Extensions: map[string]any{rolesKey: []string{auth.RoleOwner, auth.RoleOperator, auth.RoleViewer}},
 	}
 	switch method {
 	case http.MethodPost:
@@ -127,17 +130,28 @@ func (s Service) authenticate(ctx huma.Context, next func(huma.Context)) {
 		wire.Fail(ctx, ratelimit.Refused(ctx.Context(), err))
 		return
 	}
-	roles, _ := ctx.Operation().Extensions[rolesKey].([]string)
-	if !slices.Contains(roles, principal.Role) {
-		wire.Fail(ctx, fault.New(fault.Forbidden, "This takes the role %s; yours is %s.", strings.Join(roles, " or "), principal.Role))
+	if err := authorize(ctx.Operation(), principal); err != nil {
+		wire.Fail(ctx, err)
 		return
 	}
 	next(huma.WithValue(ctx, principalKey{}, principal))
 }
 
-// actor is who asks, as the audit names them.
+// authorize refuses a principal without the role or the scope that an operation takes.
+func authorize(op *huma.Operation, who auth.Principal) error {
+	roles, _ := op.Extensions[rolesKey].([]string)
+	if !slices.Contains(roles, who.Role) {
+		return fault.New(fault.Forbidden, "This takes the role %s; yours is %s.", strings.Join(roles, " or "), who.Role)
+	}
+	if scope, taken := op.Extensions[scopeKey].(string); taken && !who.Scopes.Allow(scope) {
+		return fault.New(fault.Forbidden, "This takes the scope %s, which this API key does not have.", scope)
+	}
+	return nil
+}
+
+// actor is who asks, as the platform knows them.
 func actor(ctx context.Context) platform.Actor {
-	return platform.Actor{Name: principal(ctx).Name, RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)}
+	return platform.Actor{Name: principal(ctx).Name, Scopes: principal(ctx).Scopes, RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)}
 }
 
 func principal(ctx context.Context) auth.Principal {

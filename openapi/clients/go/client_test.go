@@ -54,12 +54,13 @@ func login(t *testing.T, s service) {
 
 func key(t *testing.T, s service) {
 	owner, ctx := s.owner(t), t.Context()
-	made, err := owner.CreateApiKeyWithResponse(ctx, nil, system.APIKeyInput{Name: "billing", Role: system.APIKeyInputRoleViewer})
+	reads := []system.Scope{system.SchoolsRead}
+	made, err := owner.CreateApiKeyWithResponse(ctx, nil, system.APIKeyInput{Name: "billing", Role: system.APIKeyInputRoleOperator, Scopes: nullable.NewNullableWithValue(reads)})
 	answered(t, http.StatusCreated, made, err)
 	client := s.connect(t, made.JSON201.Token)
 	me, err := client.GetMeWithResponse(ctx, nil)
 	answered(t, http.StatusOK, me, err)
-	if me.JSON200.Kind != system.MeKindApiKey || me.JSON200.Id != made.JSON201.Id || !me.JSON200.Email.IsNull() {
+	if me.JSON200.Kind != system.MeKindApiKey || me.JSON200.Id != made.JSON201.Id || !slices.Equal(me.JSON200.Scopes, reads) || !me.JSON200.Email.IsNull() {
 		t.Errorf("%+v", me.JSON200)
 	}
 	denied, err := client.CreateSchoolWithResponse(ctx, nil, system.SchoolCreateInput{Name: "Key School", Code: "key"})

@@ -487,6 +487,75 @@ func (e SchoolCreateInputIsolation) Valid() bool {
 	}
 }
 
+// Defines values for Scope.
+const (
+	ApiKeysRead           Scope = "api-keys:read"
+	ApiKeysWrite          Scope = "api-keys:write"
+	AuditEventsRead       Scope = "audit-events:read"
+	DatabasesRead         Scope = "databases:read"
+	DatabasesWrite        Scope = "databases:write"
+	DomainsRead           Scope = "domains:read"
+	DomainsWrite          Scope = "domains:write"
+	MigrationsRead        Scope = "migrations:read"
+	OperationsRead        Scope = "operations:read"
+	OperatorsRead         Scope = "operators:read"
+	OperatorsWrite        Scope = "operators:write"
+	SchoolsImpersonate    Scope = "schools:impersonate"
+	SchoolsPurge          Scope = "schools:purge"
+	SchoolsRead           Scope = "schools:read"
+	SchoolsWrite          Scope = "schools:write"
+	SetupRead             Scope = "setup:read"
+	SetupWrite            Scope = "setup:write"
+	WhatsappContactsRead  Scope = "whatsapp-contacts:read"
+	WhatsappContactsWrite Scope = "whatsapp-contacts:write"
+)
+
+// Valid indicates whether the value is a known member of the Scope enum.
+func (e Scope) Valid() bool {
+	switch e {
+	case ApiKeysRead:
+		return true
+	case ApiKeysWrite:
+		return true
+	case AuditEventsRead:
+		return true
+	case DatabasesRead:
+		return true
+	case DatabasesWrite:
+		return true
+	case DomainsRead:
+		return true
+	case DomainsWrite:
+		return true
+	case MigrationsRead:
+		return true
+	case OperationsRead:
+		return true
+	case OperatorsRead:
+		return true
+	case OperatorsWrite:
+		return true
+	case SchoolsImpersonate:
+		return true
+	case SchoolsPurge:
+		return true
+	case SchoolsRead:
+		return true
+	case SchoolsWrite:
+		return true
+	case SetupRead:
+		return true
+	case SetupWrite:
+		return true
+	case WhatsappContactsRead:
+		return true
+	case WhatsappContactsWrite:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SetupStepStatus.
 const (
 	SetupStepStatusDone       SetupStepStatus = "done"
@@ -872,7 +941,10 @@ type APIKey struct {
 	Name      string                       `json:"name"`
 	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
 	Role      APIKeyRole                   `json:"role"`
-	UpdatedAt time.Time                    `json:"updated_at"`
+
+	// Scopes What the key is narrowed to; empty for everything of its role.
+	Scopes    []Scope   `json:"scopes"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // APIKeyRole defines model for APIKey.Role.
@@ -888,6 +960,9 @@ type APIKeyInput struct {
 
 	// Role A viewer only reads; owners also look after keys and purge schools.
 	Role APIKeyInputRole `json:"role"`
+
+	// Scopes What the key is narrowed to, of what its role allows. A key that has scopes itself gives some of those. Default: everything of the role.
+	Scopes nullable.Nullable[[]Scope] `json:"scopes,omitempty"`
 }
 
 // APIKeyInputRole A viewer only reads; owners also look after keys and purge schools.
@@ -1109,6 +1184,9 @@ type Me struct {
 	// Name Examples: Ada Lovelace
 	Name string `json:"name"`
 	Role MeRole `json:"role"`
+
+	// Scopes What an API key is narrowed to; empty for everything of the role.
+	Scopes []Scope `json:"scopes"`
 }
 
 // MeKind A person or a program.
@@ -1208,6 +1286,9 @@ type NewAPIKey struct {
 	Name      string                       `json:"name"`
 	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
 	Role      NewAPIKeyRole                `json:"role"`
+
+	// Scopes What the key is narrowed to; empty for everything of its role.
+	Scopes []Scope `json:"scopes"`
 
 	// Token The key itself. It is shown this once.
 	//
@@ -1609,6 +1690,9 @@ type SchoolPatchDomains1 = string
 type SchoolPatch_Domains_Item struct {
 	union json.RawMessage
 }
+
+// Scope A part of this API: what is named, and whether to read it or to write it, which includes to read.
+type Scope string
 
 // Setup defines model for Setup.
 type Setup struct {

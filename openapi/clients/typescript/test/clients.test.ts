@@ -66,10 +66,10 @@ test("an operator logs in, and stays so with tokens that are good once", async (
 });
 
 test("a program has an API key, until it is revoked", async () => {
-  const { data: key } = await system.createApiKey({ client, throwOnError: true, body: { name: "billing", role: "viewer" } });
+  const { data: key } = await system.createApiKey({ client, throwOnError: true, body: { name: "billing", role: "operator", scopes: ["schools:read"] } });
   const program = connect(key.token);
   const { data: me } = await system.getMe({ client: program });
-  assert.deepEqual([me?.kind, me?.id, me?.email], ["api-key", key.id, null]);
+  assert.deepEqual([me?.kind, me?.id, me?.email, me?.scopes], ["api-key", key.id, null, ["schools:read"]]);
   const denied = await system.createSchool({ client: program, body: { name: "Key School", code: "key" } });
   assert.ok(isProblem(denied.error, "forbidden"));
   assert.equal((await system.revokeApiKey({ client, path: { id: key.id } })).response?.status, 204);

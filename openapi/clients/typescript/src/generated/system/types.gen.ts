@@ -15,6 +15,10 @@ export type ApiKey = {
     name: string;
     revoked_at: string | null;
     role: 'owner' | 'operator' | 'viewer';
+    /**
+     * What the key is narrowed to; empty for everything of its role.
+     */
+    scopes: Array<Scope>;
     updated_at: string;
 };
 
@@ -28,6 +32,10 @@ export type ApiKeyInput = {
      * A viewer only reads; owners also look after keys and purge schools.
      */
     role: 'owner' | 'operator' | 'viewer';
+    /**
+     * What the key is narrowed to, of what its role allows. A key that has scopes itself gives some of those. Default: everything of the role.
+     */
+    scopes?: Array<Scope> | null;
 };
 
 export type ApiKeyPage = {
@@ -240,6 +248,10 @@ export type Me = {
     kind: 'operator' | 'api-key';
     name: string;
     role: 'owner' | 'operator' | 'viewer';
+    /**
+     * What an API key is narrowed to; empty for everything of the role.
+     */
+    scopes: Array<Scope>;
 };
 
 export type Migration = {
@@ -311,6 +323,10 @@ export type NewApiKey = {
     name: string;
     revoked_at: string | null;
     role: 'owner' | 'operator' | 'viewer';
+    /**
+     * What the key is narrowed to; empty for everything of its role.
+     */
+    scopes: Array<Scope>;
     /**
      * The key itself. It is shown this once.
      */
@@ -626,6 +642,11 @@ export type SchoolPatch = {
     is_active?: boolean | null;
     name?: string;
 };
+
+/**
+ * A part of this API: what is named, and whether to read it or to write it, which includes to read.
+ */
+export type Scope = 'schools:read' | 'schools:write' | 'schools:impersonate' | 'schools:purge' | 'domains:read' | 'domains:write' | 'setup:read' | 'setup:write' | 'whatsapp-contacts:read' | 'whatsapp-contacts:write' | 'databases:read' | 'databases:write' | 'migrations:read' | 'operators:read' | 'operators:write' | 'api-keys:read' | 'api-keys:write' | 'operations:read' | 'audit-events:read';
 
 export type Setup = {
     /**
