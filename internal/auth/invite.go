@@ -43,6 +43,38 @@ func Invite(ctx context.Context, db *tenantdb.Client, i Invitation, now time.Tim
 		SetInviteHash(i.Hash).SetInviteExpiresAt(now.Add(inviteLifetime)).Exec(ctx)
 }
 
+// AddUser invites somebody to a school. An e-mail address that another user has is a Conflict.
+func (d *Desk) AddUser(ctx context.Context, tx *tenantdb.Client, by Deed, i Invitation) (*tenantdb.User, error) {
+	if err := Invite(ctx, tx, i, d.now()); err != nil {
+		return nil, err
+	}
+	row, err := tx.User.Get(ctx, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	by.Action, by.Details = "user.create", map[string]any{"after": userFacts(row)}
+	return row, by.Record(ctx, tx)
+}
+
+// InviteUser invites a user of a school anew and returns the invitation's token; no former one is good any more. A
+// password that the user has stays until they choose another. One who is switched off is a Conflict.
+func (d *Desk) InviteUser(ctx context.Context, tx *tenantdb.Client, by Deed, id uuid.UUID) (*tenantdb.User, string, error) {
+	row, err := lockUser(ctx, tx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	if !row.IsActive {
+		return nil, "", fault.New(fault.Conflict, "This user is switched off: switch them on first.")
+	}
+	made := newSecret(invitePrefix, id)
+	row, err = row.Update().SetInviteHash(made.Hash).SetInviteExpiresAt(d.now().Add(inviteLifetime)).Save(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	by.Action, by.Details = "user.invite", map[string]any{"user": id, "until": row.InviteExpiresAt}
+	return row, made.Token, by.Record(ctx, tx)
+}
+
 // Acceptance is an invitation's token and the password that the invited has chosen.
 type Acceptance struct{ Token, Password, Address string }
 
@@ -51,8 +83,8 @@ func badInvitation() *fault.Error {
 	return fault.Invalid("body.token", "This invitation is not good, or not any more. Ask for a new one.")
 }
 
-// AcceptInvite gives an invited user of a school the password that they chose, and lets them in. An
-// invitation is good once and for 7 days.
+// AcceptInvite gives an invited user of a school the password that they chose, and lets them in; all else that they
+// are signed in to ends. An invitation is good once and for 7 days.
 func (d *Desk) AcceptInvite(ctx context.Context, b Book, in Acceptance) (pass Pass, err error) {
 	school, ok := b.(users)
 	id, hash, whole := parseSecret(invitePrefix, in.Token)
@@ -76,6 +108,9 @@ func (d *Desk) AcceptInvite(ctx context.Context, b Book, in Acceptance) (pass Pa
 		}
 		row, err = row.Update().SetPasswordHash(string(password)).ClearInviteHash().ClearInviteExpiresAt().SetLastLoginAt(d.now()).Save(ctx)
 		if err != nil {
+			return err
+		}
+		if err := signOutUser(ctx, tx, id, d.now()); err != nil {
 			return err
 		}
 		a, err := userAccount(row, nil)

@@ -10,8 +10,8 @@ import (
 	"github.com/homeroom-sms/homeroom/ent/mixin"
 )
 
-// AuditEvent is who logged in to the school, or acted as one of its admins, when and from where. It keeps
-// plain ids, no foreign keys: it outlives what it tells of.
+// AuditEvent is who logged in to the school, acted as one of its admins or changed its users, when and from
+// where. It keeps plain ids, no foreign keys: it outlives what it tells of.
 type AuditEvent struct{ ent.Schema }
 
 // Mixin of AuditEvent.

@@ -75,6 +75,8 @@ func (a *api) prepare(t *testing.T, c *call, w wish) {
 		}
 	case "update-enrollment", "replace-enrollment":
 		a.sameEnrollment(t, c, w)
+	case "update-user":
+		a.account(t, wish{}) // of an admin: the last one can't be switched off
 	}
 }
 

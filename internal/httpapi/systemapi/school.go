@@ -111,13 +111,13 @@ type SchoolPath struct {
 // SchoolListInput is how schools may be listed.
 type SchoolListInput struct {
 	wire.PageInput
-	Sort          string       `query:"sort" enum:"name,-name,code,-code,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
-	Search        string       `query:"search" maxLength:"200" doc:"In name, code and domains."`
-	IsActive      optionalBool `query:"is_active"`
-	SetupProgress string       `query:"setup_progress" enum:"not_started,in_progress,completed"`
-	Isolation     string       `query:"isolation" enum:"schema,database"`
-	Database      string       `query:"database" maxLength:"63"`
-	State         string       `query:"state" enum:"provisioning,ready,moving,deleted,failed" doc:"Without it, all but the deleted."`
+	Sort          string            `query:"sort" enum:"name,-name,code,-code,created_at,-created_at" default:"name" doc:"With - before the name: descending."`
+	Search        string            `query:"search" maxLength:"200" doc:"In name, code and domains."`
+	IsActive      wire.OptionalBool `query:"is_active"`
+	SetupProgress string            `query:"setup_progress" enum:"not_started,in_progress,completed"`
+	Isolation     string            `query:"isolation" enum:"schema,database"`
+	Database      string            `query:"database" maxLength:"63"`
+	State         string            `query:"state" enum:"provisioning,ready,moving,deleted,failed" doc:"Without it, all but the deleted."`
 }
 
 func page(p wire.PageInput, sort string) keyset.Page {
@@ -147,7 +147,7 @@ func (s Service) registerSchools(api huma.API) {
 	huma.Register(api, operation("list-schools", http.MethodGet, "/schools/", "Schools", "List schools", "schools:read"),
 		func(ctx context.Context, in *SchoolListInput) (*wire.PageOutput[School], error) {
 			rows, next, err := s.Platform.Schools(ctx, platform.SchoolFilter{
-				IsActive: in.IsActive.pointer(), SetupProgress: in.SetupProgress, Isolation: in.Isolation,
+				IsActive: in.IsActive.Pointer(), SetupProgress: in.SetupProgress, Isolation: in.Isolation,
 				Database: in.Database, State: in.State, Search: in.Search,
 			}, page(in.PageInput, in.Sort))
 			return pageOf(ctx, rows, next, err, SchoolOf)

@@ -50,6 +50,7 @@ func New(mux *http.ServeMux, desk *auth.Desk, version string) huma.API {
 	guardians().register(api)
 	staffMembers().register(api)
 	enrollments().register(api)
+	registerUsers(api, desk)
 	registerAudit(api)
 	wire.Complete(api)
 	return api
@@ -67,7 +68,8 @@ func tags() []*huma.Tag {
 		{Name: "Guardians", Description: "Those who look after students."},
 		{Name: "Staff", Description: "Those who work at the school; teachers are staff."},
 		{Name: "Enrollments", Description: "Students in classes."},
-		{Name: "Audit", Description: "Who came to the school, when and from where."},
+		{Name: "Users", Description: "Those who may log in to the school. They are switched off, not deleted: the audit speaks of them."},
+		{Name: "Audit", Description: "Who came to the school, what was done to its users, when and from where."},
 	}
 }
 
@@ -106,7 +108,7 @@ func allow(op huma.Operation, roles []string) huma.Operation {
 	return op
 }
 
-// authenticate lets a request pass whose token is of this school and of a role that the operation takes.
+// authenticate lets a request pass whose token is of this school and whose bearer has a role that the operation takes.
 func authenticate(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		tenant := tenantOf(ctx.Context())
@@ -131,6 +133,15 @@ func principalOf(ctx context.Context) auth.Principal {
 	return p
 }
 
+// doer is a deed of whoever is asking, without what it is.
+func doer(ctx context.Context) auth.Deed {
+	return auth.Deed{Origin: origin(ctx), Actor: principalOf(ctx).Name}
+}
+
+func origin(ctx context.Context) auth.Origin {
+	return auth.Origin{RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)}
+}
+
 // once keeps the answers to requests with an Idempotency-Key in the school's own schema.
 func once(desk *auth.Desk) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
@@ -152,6 +163,9 @@ func authorise(ctx context.Context, tokens *auth.Tokens, tenant *tenancy.Tenant,
 		return auth.Principal{}, err
 	}
 	if err := ratelimit.Principal(ctx, tenant.ID, principal.Name); err != nil {
+		return auth.Principal{}, err
+	}
+	if principal, err = auth.ByUser(ctx, tenant.DB, principal); err != nil {
 		return auth.Principal{}, err
 	}
 	if roles, _ := op.Extensions[rolesKey].([]string); !slices.Contains(roles, principal.Role) {

@@ -14,7 +14,7 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/keyset"
 )
 
-// AuditEvent is who came to the school, when and from where.
+// AuditEvent is who came to the school, or what was done to one of its users, when and from where.
 type AuditEvent struct {
 	Key
 	At        time.Time      `json:"at" example:"2026-09-01T08:30:00Z" doc:"When it was done."`
@@ -22,7 +22,7 @@ type AuditEvent struct {
 	Action    string         `json:"action" example:"user.login" doc:"What was done."`
 	RequestID *string        `json:"request_id" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d77" doc:"Names the request in the service's log."`
 	Address   *string        `json:"address" example:"192.0.2.7" doc:"The client's IP address."`
-	Details   map[string]any `json:"details" example:"{\"reason\": \"Support call about missing results\"}" doc:"More of it: of an impersonation the reason, and until when it lasts."`
+	Details   map[string]any `json:"details" example:"{\"reason\": \"Support call about missing results\"}" doc:"More of it: of an impersonation the reason, and until when it lasts; of a change to a user what there was before and after it, and which personal data changed."`
 }
 
 type auditList struct {
@@ -40,7 +40,7 @@ var auditOrder = keyset.Order[tenantdb.AuditEvent]{
 func registerAudit(api huma.API) {
 	huma.Register(api, allow(huma.Operation{
 		OperationID: "list-audit-events", Method: http.MethodGet, Path: root + "audit-events/", Summary: "List who came to the school", Tags: []string{"Audit"},
-		Description: "Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.",
+		Description: "Logins, logouts, what was done to users, and who of the platform has acted as an admin of the school and why; the newest first.",
 	}, []string{auth.RoleAdmin}), inSchool(auditEvents))
 }
 

@@ -30,6 +30,13 @@ type Stamps struct {
 // stamps are in UTC: pgx reads times in the zone of the machine.
 func stamps(created, updated time.Time) Stamps { return Stamps{created.UTC(), updated.UTC()} }
 
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return new(t.UTC())
+}
+
 func (s Stamps) changed() time.Time { return s.UpdatedAt }
 
 // TransformSchema says that what is shown is always complete: fields that are optional on the way in
@@ -81,6 +88,15 @@ func by[V comparable, P any](value V, is func(V) P) []P {
 		return nil
 	}
 	return []P{is(value)}
+}
+
+// byBool filters by a truth, if one is given.
+func byBool[P any](o wire.OptionalBool, is func(bool) P) []P {
+	value := o.Pointer()
+	if value == nil {
+		return nil
+	}
+	return []P{is(*value)}
 }
 
 // search finds the rows that have each word of a text in one column or another.

@@ -32,6 +32,9 @@ type place struct {
 	pool   *postgres.Database
 }
 
+// address is where all requests come from.
+const address = "192.0.2.7"
+
 // places returns two empty schools of one database.
 func places(t *testing.T) (a, b *place) {
 	t.Helper()
@@ -48,7 +51,7 @@ func places(t *testing.T) (a, b *place) {
 		tenant := &tenancy.Tenant{ID: uuid.New(), Code: name, Name: "School " + name, DB: registry.Schema(postgres.Primary, schema)}
 		handler := wire.Handler(mux, nil)
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(wire.Begin(w, r, netip.Addr{}), tenant)))
+			handler.ServeHTTP(w, r.WithContext(tenantapi.WithTenant(wire.Begin(w, r, netip.MustParseAddr(address)), tenant)))
 		}))
 		t.Cleanup(server.Close)
 		p := &place{url: server.URL, tenant: tenant, tokens: tokens, pool: pools.Database(postgres.Primary)}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/homeroom-sms/homeroom/internal/auth"
 )
 
 var sorts = map[string][]string{
@@ -214,5 +216,41 @@ func TestForgedCursors(t *testing.T) {
 	} {
 		cursor := base64.RawURLEncoding.EncodeToString([]byte(position))
 		p.call(t, "GET", list+"&cursor="+cursor, nil).want(t, 422, `"code":"invalid-input"`)
+	}
+}
+
+func TestUserList(t *testing.T) {
+	t.Parallel()
+	p, _ := places(t)
+	ada, _ := p.member(t, "ada@example.org", auth.RoleAdmin)
+	bob, _ := p.user(t, "bob@example.org", auth.RoleTeacher)
+	eve, _ := p.member(t, "eve@other.example", auth.RoleTeacher)
+	p.call(t, "PATCH", ada, object{"full_name": "Zoe"}).want(t, 200)
+	p.call(t, "PATCH", eve, object{"is_active": false, "full_name": "Eve 100%"}).want(t, 200)
+	for query, want := range map[string][]string{
+		"": {bob, eve, ada}, "sort=email": {ada, bob, eve}, "sort=-email": {eve, bob, ada}, "sort=-full_name": {ada, eve, bob},
+		"sort=created_at": {ada, bob, eve}, "sort=-created_at": {eve, bob, ada},
+		"role=teacher": {bob, eve}, "role=student": {}, "is_active=true": {bob, ada}, "is_active=false": {eve},
+		"has_password=false": {bob}, "has_password=true": {eve, ada}, "has_password=true&is_active=true": {ada},
+		"search=EXAMPLE.org": {bob, ada}, "search=zoe+ada": {ada}, "search=%25": {eve}, "search=nobody": {},
+	} {
+		got := p.call(t, "GET", "users/?"+query, nil).ids(t)
+		for i, id := range got {
+			got[i] = "users/" + id + "/"
+		}
+		var pages []string
+		for cursor, more := "", true; more; {
+			page := p.call(t, "GET", fmt.Sprintf("users/?%s&limit=1&cursor=%s", query, cursor), nil)
+			for _, id := range page.ids(t) {
+				pages = append(pages, "users/"+id+"/")
+			}
+			cursor, more = page.object["next_cursor"].(string)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(pages, want) {
+			t.Errorf("%s: %v, by pages %v, want %v", query, got, pages, want)
+		}
+	}
+	if text := p.call(t, "GET", "users/", nil).text; strings.Contains(text, "hash") || strings.Contains(text, "hri_") {
+		t.Errorf("it shows %s", text)
 	}
 }

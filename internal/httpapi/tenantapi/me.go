@@ -21,7 +21,7 @@ type Me struct {
 	ID       *uuid.UUID `json:"id" format:"uuid" nullable:"true" example:"019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d00" doc:"The user's."`
 	Email    *string    `json:"email" example:"ada@example.org" doc:"The user's."`
 	FullName *string    `json:"full_name" example:"Ada Lovelace" doc:"The user's."`
-	Role     string     `json:"role" enum:"admin,staff,teacher,guardian,student" example:"teacher" doc:"As the access token has it."`
+	Role     string     `json:"role" enum:"admin,staff,teacher,guardian,student" example:"teacher" doc:"As the school has it now; somebody of the platform is an admin."`
 }
 
 // InviteInput is an invitation and the password that the invited has chosen.
@@ -33,11 +33,11 @@ type InviteInput struct {
 func registerAuth(api huma.API, desk *auth.Desk) {
 	book := func(ctx context.Context) auth.Book {
 		t := tenantOf(ctx)
-		return auth.Users(t.DB, t.ID, auth.Origin{RequestID: wire.RequestID(ctx), Address: wire.Address(ctx)})
+		return auth.Users(t.DB, t.ID, origin(ctx))
 	}
 	signin.Register(api, root, desk, book)
 	accept := signin.Operation("accept-invite", root+"auth/accept-invite/", "Accept an invitation")
-	accept.Description = "Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days."
+	accept.Description = "Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days."
 	huma.Register(api, accept, func(ctx context.Context, in *struct{ Body InviteInput }) (*signin.Answer, error) {
 		return signin.NewAnswer(desk.AcceptInvite(ctx, book(ctx), auth.Acceptance{Token: in.Body.Token, Password: in.Body.Password, Address: wire.Address(ctx)}))
 	})

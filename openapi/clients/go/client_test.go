@@ -16,7 +16,7 @@ func TestClients(t *testing.T) {
 	s := start(t)
 	for name, check := range map[string]func(*testing.T, service){
 		"login": login, "key": key, "create": create, "list": list, "stale": stale, "refused": refused,
-		"records": records, "life": life, "purge": purge,
+		"records": records, "invite": invite, "life": life, "purge": purge,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, s) })
 	}

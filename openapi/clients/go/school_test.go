@@ -85,6 +85,25 @@ func records(t *testing.T, s service) {
 	}
 }
 
+// invite has the first admin, whose invitation was lost, invited again by somebody of the platform.
+func invite(t *testing.T, s service) {
+	client, ctx := s.owner(t), t.Context()
+	made := newSchool(t, client, "asp").JSON201
+	acting, err := client.ImpersonateSchoolWithResponse(ctx, made.Id, nil, system.ImpersonationInput{Reason: "the invitation was lost"})
+	answered(t, http.StatusOK, acting, err)
+	school, search := s.school(t, "asp.localhost", acting.JSON200.AccessToken), "head@asp.test"
+	found, err := school.ListUsersWithResponse(ctx, &tenant.ListUsersParams{Search: &search})
+	answered(t, http.StatusOK, found, err)
+	again, err := school.InviteUserWithResponse(ctx, found.JSON200.Items[0].Id, nil)
+	answered(t, http.StatusOK, again, err)
+	lost, err := school.AcceptInviteWithResponse(ctx, tenant.InviteInput{Token: *made.AdminInvite, Password: password})
+	if p := problem(t, lost, err); p.Code != tenant.InvalidInput {
+		t.Errorf("%+v", p)
+	}
+	made.AdminInvite = &again.JSON200.Invite
+	serves(t, s.admin(t, made), "")
+}
+
 // serves fails the test unless the school answers, or refuses to with the problem of the code if there is one.
 func serves(t *testing.T, school *tenant.ClientWithResponses, code tenant.ProblemCode) {
 	t.Helper()

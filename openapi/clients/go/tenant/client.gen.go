@@ -88,18 +88,45 @@ func (e EnrollmentPatchStatus) Valid() bool {
 	}
 }
 
+// Defines values for InvitedUserRole.
+const (
+	InvitedUserRoleAdmin    InvitedUserRole = "admin"
+	InvitedUserRoleGuardian InvitedUserRole = "guardian"
+	InvitedUserRoleStaff    InvitedUserRole = "staff"
+	InvitedUserRoleStudent  InvitedUserRole = "student"
+	InvitedUserRoleTeacher  InvitedUserRole = "teacher"
+)
+
+// Valid indicates whether the value is a known member of the InvitedUserRole enum.
+func (e InvitedUserRole) Valid() bool {
+	switch e {
+	case InvitedUserRoleAdmin:
+		return true
+	case InvitedUserRoleGuardian:
+		return true
+	case InvitedUserRoleStaff:
+		return true
+	case InvitedUserRoleStudent:
+		return true
+	case InvitedUserRoleTeacher:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MeKind.
 const (
-	Platform MeKind = "platform"
-	User     MeKind = "user"
+	MeKindPlatform MeKind = "platform"
+	MeKindUser     MeKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the MeKind enum.
 func (e MeKind) Valid() bool {
 	switch e {
-	case Platform:
+	case MeKindPlatform:
 		return true
-	case User:
+	case MeKindUser:
 		return true
 	default:
 		return false
@@ -424,6 +451,87 @@ func (e StudentPatchStatus) Valid() bool {
 	}
 }
 
+// Defines values for UserRole.
+const (
+	UserRoleAdmin    UserRole = "admin"
+	UserRoleGuardian UserRole = "guardian"
+	UserRoleStaff    UserRole = "staff"
+	UserRoleStudent  UserRole = "student"
+	UserRoleTeacher  UserRole = "teacher"
+)
+
+// Valid indicates whether the value is a known member of the UserRole enum.
+func (e UserRole) Valid() bool {
+	switch e {
+	case UserRoleAdmin:
+		return true
+	case UserRoleGuardian:
+		return true
+	case UserRoleStaff:
+		return true
+	case UserRoleStudent:
+		return true
+	case UserRoleTeacher:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserCreateInputRole.
+const (
+	UserCreateInputRoleAdmin    UserCreateInputRole = "admin"
+	UserCreateInputRoleGuardian UserCreateInputRole = "guardian"
+	UserCreateInputRoleStaff    UserCreateInputRole = "staff"
+	UserCreateInputRoleStudent  UserCreateInputRole = "student"
+	UserCreateInputRoleTeacher  UserCreateInputRole = "teacher"
+)
+
+// Valid indicates whether the value is a known member of the UserCreateInputRole enum.
+func (e UserCreateInputRole) Valid() bool {
+	switch e {
+	case UserCreateInputRoleAdmin:
+		return true
+	case UserCreateInputRoleGuardian:
+		return true
+	case UserCreateInputRoleStaff:
+		return true
+	case UserCreateInputRoleStudent:
+		return true
+	case UserCreateInputRoleTeacher:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserPatchRole.
+const (
+	UserPatchRoleAdmin    UserPatchRole = "admin"
+	UserPatchRoleGuardian UserPatchRole = "guardian"
+	UserPatchRoleStaff    UserPatchRole = "staff"
+	UserPatchRoleStudent  UserPatchRole = "student"
+	UserPatchRoleTeacher  UserPatchRole = "teacher"
+)
+
+// Valid indicates whether the value is a known member of the UserPatchRole enum.
+func (e UserPatchRole) Valid() bool {
+	switch e {
+	case UserPatchRoleAdmin:
+		return true
+	case UserPatchRoleGuardian:
+		return true
+	case UserPatchRoleStaff:
+		return true
+	case UserPatchRoleStudent:
+		return true
+	case UserPatchRoleTeacher:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListAcademicYearsParamsSort.
 const (
 	ListAcademicYearsParamsSortCreatedAt      ListAcademicYearsParamsSort = "created_at"
@@ -733,6 +841,63 @@ func (e ListTermsParamsSort) Valid() bool {
 	}
 }
 
+// Defines values for ListUsersParamsSort.
+const (
+	ListUsersParamsSortCreatedAt      ListUsersParamsSort = "created_at"
+	ListUsersParamsSortEmail          ListUsersParamsSort = "email"
+	ListUsersParamsSortFullName       ListUsersParamsSort = "full_name"
+	ListUsersParamsSortMinusCreatedAt ListUsersParamsSort = "-created_at"
+	ListUsersParamsSortMinusEmail     ListUsersParamsSort = "-email"
+	ListUsersParamsSortMinusFullName  ListUsersParamsSort = "-full_name"
+)
+
+// Valid indicates whether the value is a known member of the ListUsersParamsSort enum.
+func (e ListUsersParamsSort) Valid() bool {
+	switch e {
+	case ListUsersParamsSortCreatedAt:
+		return true
+	case ListUsersParamsSortEmail:
+		return true
+	case ListUsersParamsSortFullName:
+		return true
+	case ListUsersParamsSortMinusCreatedAt:
+		return true
+	case ListUsersParamsSortMinusEmail:
+		return true
+	case ListUsersParamsSortMinusFullName:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUsersParamsRole.
+const (
+	ListUsersParamsRoleAdmin    ListUsersParamsRole = "admin"
+	ListUsersParamsRoleGuardian ListUsersParamsRole = "guardian"
+	ListUsersParamsRoleStaff    ListUsersParamsRole = "staff"
+	ListUsersParamsRoleStudent  ListUsersParamsRole = "student"
+	ListUsersParamsRoleTeacher  ListUsersParamsRole = "teacher"
+)
+
+// Valid indicates whether the value is a known member of the ListUsersParamsRole enum.
+func (e ListUsersParamsRole) Valid() bool {
+	switch e {
+	case ListUsersParamsRoleAdmin:
+		return true
+	case ListUsersParamsRoleGuardian:
+		return true
+	case ListUsersParamsRoleStaff:
+		return true
+	case ListUsersParamsRoleStudent:
+		return true
+	case ListUsersParamsRoleTeacher:
+		return true
+	default:
+		return false
+	}
+}
+
 // AcademicYear defines model for AcademicYear.
 type AcademicYear struct {
 	// CreatedAt When it was added.
@@ -832,7 +997,7 @@ type AuditEvent struct {
 	// Examples: 2026-09-01T08:30:00Z
 	At time.Time `json:"at"`
 
-	// Details More of it: of an impersonation the reason, and until when it lasts.
+	// Details More of it: of an impersonation the reason, and until when it lasts; of a change to a user what there was before and after it, and which personal data changed.
 	//
 	// Examples: {"reason":"Support call about missing results"}
 	Details map[string]interface{} `json:"details"`
@@ -1246,6 +1411,69 @@ type InviteInput struct {
 	Token string `json:"token"`
 }
 
+// InvitedUser defines model for InvitedUser.
+type InvitedUser struct {
+	// CreatedAt When it was added.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Email What the user logs in with, unique in the school; stored in lower case.
+	//
+	// Examples: ada@example.org
+	Email openapi_types.Email `json:"email"`
+
+	// FullName The whole name, as it is written.
+	//
+	// Examples: Ada Lovelace
+	FullName string `json:"full_name"`
+
+	// HasPassword false: has accepted no invitation yet.
+	//
+	// Examples: true
+	HasPassword bool `json:"has_password"`
+
+	// Id Given by the service; later ones are greater.
+	//
+	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d10
+	Id openapi_types.UUID `json:"id"`
+
+	// Invite For /auth/accept-invite/, once and within 7 days. It is shown this once.
+	//
+	// Examples: hri_0192f0c1...
+	Invite string `json:"invite"`
+
+	// InviteExpiresAt Until when the invitation may be accepted; null if there is none.
+	//
+	// Examples: 2026-09-08T08:30:00Z
+	InviteExpiresAt nullable.Nullable[time.Time] `json:"invite_expires_at"`
+
+	// IsActive false: is out at once, and can't log in.
+	//
+	// Examples: true
+	IsActive bool `json:"is_active"`
+
+	// LastLoginAt With the password.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	LastLoginAt nullable.Nullable[time.Time] `json:"last_login_at"`
+
+	// Role What the user may do: each operation says which roles it is for.
+	//
+	// Examples: teacher
+	Role InvitedUserRole `json:"role"`
+
+	// UpdatedAt When it was last changed.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// InvitedUserRole What the user may do: each operation says which roles it is for.
+//
+// Examples: teacher
+type InvitedUserRole string
+
 // LoginInput defines model for LoginInput.
 type LoginInput struct {
 	// Email The account's e-mail address.
@@ -1281,7 +1509,7 @@ type Me struct {
 	// Examples: user
 	Kind MeKind `json:"kind"`
 
-	// Role As the access token has it.
+	// Role As the school has it now; somebody of the platform is an admin.
 	//
 	// Examples: teacher
 	Role MeRole `json:"role"`
@@ -1292,7 +1520,7 @@ type Me struct {
 // Examples: user
 type MeKind string
 
-// MeRole As the access token has it.
+// MeRole As the school has it now; somebody of the platform is an admin.
 //
 // Examples: teacher
 type MeRole string
@@ -1960,6 +2188,123 @@ type Tokens struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
+// User defines model for User.
+type User struct {
+	// CreatedAt When it was added.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Email What the user logs in with, unique in the school; stored in lower case.
+	//
+	// Examples: ada@example.org
+	Email openapi_types.Email `json:"email"`
+
+	// FullName The whole name, as it is written.
+	//
+	// Examples: Ada Lovelace
+	FullName string `json:"full_name"`
+
+	// HasPassword false: has accepted no invitation yet.
+	//
+	// Examples: true
+	HasPassword bool `json:"has_password"`
+
+	// Id Given by the service; later ones are greater.
+	//
+	// Examples: 019a1c5e-7b2f-7c43-9d1e-3f5a8b6c2d10
+	Id openapi_types.UUID `json:"id"`
+
+	// InviteExpiresAt Until when the invitation may be accepted; null if there is none.
+	//
+	// Examples: 2026-09-08T08:30:00Z
+	InviteExpiresAt nullable.Nullable[time.Time] `json:"invite_expires_at"`
+
+	// IsActive false: is out at once, and can't log in.
+	//
+	// Examples: true
+	IsActive bool `json:"is_active"`
+
+	// LastLoginAt With the password.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	LastLoginAt nullable.Nullable[time.Time] `json:"last_login_at"`
+
+	// Role What the user may do: each operation says which roles it is for.
+	//
+	// Examples: teacher
+	Role UserRole `json:"role"`
+
+	// UpdatedAt When it was last changed.
+	//
+	// Examples: 2026-09-01T08:30:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// UserRole What the user may do: each operation says which roles it is for.
+//
+// Examples: teacher
+type UserRole string
+
+// UserCreateInput defines model for UserCreateInput.
+type UserCreateInput struct {
+	// Email What the user logs in with, unique in the school; stored in lower case.
+	//
+	// Examples: ada@example.org
+	Email openapi_types.Email `json:"email"`
+
+	// FullName The whole name, as it is written.
+	//
+	// Examples: Ada Lovelace
+	FullName string `json:"full_name"`
+
+	// Role What the user may do: each operation says which roles it is for.
+	//
+	// Examples: teacher
+	Role UserCreateInputRole `json:"role"`
+}
+
+// UserCreateInputRole What the user may do: each operation says which roles it is for.
+//
+// Examples: teacher
+type UserCreateInputRole string
+
+// UserPage defines model for UserPage.
+type UserPage struct {
+	Items []User `json:"items"`
+
+	// NextCursor The cursor of the next page; null on the last one.
+	NextCursor nullable.Nullable[string] `json:"next_cursor"`
+}
+
+// UserPatch A JSON merge patch (RFC 7396): what is left out stays as it is, null takes away.
+type UserPatch struct {
+	// Email What the user logs in with, unique in the school; stored in lower case.
+	//
+	// Examples: ada@example.org
+	Email *openapi_types.Email `json:"email,omitempty"`
+
+	// FullName The whole name, as it is written.
+	//
+	// Examples: Ada Lovelace
+	FullName *string `json:"full_name,omitempty"`
+
+	// IsActive false: is out at once, and can't log in.
+	//
+	// Examples: true
+	IsActive *bool `json:"is_active,omitempty"`
+
+	// Role What the user may do: each operation says which roles it is for.
+	//
+	// Examples: teacher
+	Role *UserPatchRole `json:"role,omitempty"`
+}
+
+// UserPatchRole What the user may do: each operation says which roles it is for.
+//
+// Examples: teacher
+type UserPatchRole string
+
 // ListAcademicYearsParams defines parameters for ListAcademicYears.
 type ListAcademicYearsParams struct {
 	// Limit How many items to answer with at most.
@@ -2422,6 +2767,60 @@ type ReplaceTermParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Limit How many items to answer with at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on: next_cursor of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Sort What to sort by; with - before it, in descending order.
+	Sort *ListUsersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Search Words that must all be found in name or e-mail address.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Role Only users of this role.
+	Role *ListUsersParamsRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// IsActive Only users who are switched on, or off.
+	IsActive *bool `form:"is_active,omitempty" json:"is_active,omitempty"`
+
+	// HasPassword Only users who have accepted an invitation, or have not.
+	HasPassword *bool `form:"has_password,omitempty" json:"has_password,omitempty"`
+}
+
+// ListUsersParamsSort defines parameters for ListUsers.
+type ListUsersParamsSort string
+
+// ListUsersParamsRole defines parameters for ListUsers.
+type ListUsersParamsRole string
+
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// IdempotencyKey Makes it safe to send the request again: for 24 hours the same key and body get the first answer, the same key with another body 422. 409 with Retry-After while the first is at work; 409 without it if that was cut off, so that it is unknown what it has done.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetUserParams defines parameters for GetUser.
+type GetUserParams struct {
+	// IfNoneMatch Entity tags that the client has; if one is current, the answer is 304 without a body.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// UpdateUserParams defines parameters for UpdateUser.
+type UpdateUserParams struct {
+	// IfMatch The ETag of the resource as the client knows it; a change in between is answered with 412.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// InviteUserParams defines parameters for InviteUser.
+type InviteUserParams struct {
+	// IdempotencyKey Makes it safe to send the request again: for 24 hours the same key and body get the first answer, the same key with another body 422. 409 with Retry-After while the first is at work; 409 without it if that was cut off, so that it is unknown what it has done.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateAcademicYearJSONRequestBody defines body for CreateAcademicYear for application/json ContentType.
 type CreateAcademicYearJSONRequestBody = AcademicYearInput
 
@@ -2529,6 +2928,15 @@ type UpdateTermApplicationMergePatchPlusJSONRequestBody = TermPatch
 
 // ReplaceTermJSONRequestBody defines body for ReplaceTerm for application/json ContentType.
 type ReplaceTermJSONRequestBody = TermInput
+
+// CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
+type CreateUserJSONRequestBody = UserCreateInput
+
+// UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
+type UpdateUserJSONRequestBody = UserPatch
+
+// UpdateUserApplicationMergePatchPlusJSONRequestBody defines body for UpdateUser for application/merge-patch+json ContentType.
+type UpdateUserApplicationMergePatchPlusJSONRequestBody = UserPatch
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -2690,7 +3098,7 @@ type ClientInterface interface {
 
 	// ListAuditEvents List who came to the school
 	//
-	// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+	// Logins, logouts, what was done to users, and who of the platform has acted as an admin of the school and why; the newest first.
 	//
 	// For the roles admin.
 	//
@@ -2699,7 +3107,7 @@ type ClientInterface interface {
 
 	// AcceptInviteWithBody Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2708,7 +3116,7 @@ type ClientInterface interface {
 
 	// AcceptInvite Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3370,6 +3778,84 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/terms/{id}/ (the `ReplaceTerm` operationId).
 	ReplaceTerm(ctx context.Context, id openapi_types.UUID, params *ReplaceTermParams, body ReplaceTermJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUsers List users
+	//
+	// For the roles admin.
+	//
+	// Corresponds with GET /api/v1/users/ (the `ListUsers` operationId).
+	ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateUserWithBody Create a user
+	//
+	// Answers with an invitation, which nobody else is told of: hand it to the user.
+	//
+	// For the roles admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+	CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateUser Create a user
+	//
+	// Answers with an invitation, which nobody else is told of: hand it to the user.
+	//
+	// For the roles admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+	CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUser Get a user
+	//
+	// For the roles admin.
+	//
+	// Corresponds with GET /api/v1/users/{id}/ (the `GetUser` operationId).
+	GetUser(ctx context.Context, id openapi_types.UUID, params *GetUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateUserWithBody Update a user
+	//
+	// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+	//
+	// For the roles admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+	UpdateUserWithBody(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateUser Update a user
+	//
+	// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+	//
+	// For the roles admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+	UpdateUser(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateUserWithApplicationMergePatchPlusJSONBody Update a user
+	//
+	// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+	//
+	// For the roles admin.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+	UpdateUserWithApplicationMergePatchPlusJSONBody(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InviteUser Invite a user again
+	//
+	// Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.
+	//
+	// For the roles admin.
+	//
+	// Corresponds with POST /api/v1/users/{id}/invite/ (the `InviteUser` operationId).
+	InviteUser(ctx context.Context, id openapi_types.UUID, params *InviteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListAcademicYears List academic years
@@ -3558,7 +4044,7 @@ func (c *Client) ReplaceAcademicYear(ctx context.Context, id openapi_types.UUID,
 
 // ListAuditEvents List who came to the school
 //
-// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+// Logins, logouts, what was done to users, and who of the platform has acted as an admin of the school and why; the newest first.
 //
 // For the roles admin.
 //
@@ -3577,7 +4063,7 @@ func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsPar
 
 // AcceptInviteWithBody Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3596,7 +4082,7 @@ func (c *Client) AcceptInviteWithBody(ctx context.Context, contentType string, b
 
 // AcceptInvite Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5039,6 +5525,164 @@ func (c *Client) ReplaceTermWithBody(ctx context.Context, id openapi_types.UUID,
 // Corresponds with PUT /api/v1/terms/{id}/ (the `ReplaceTerm` operationId).
 func (c *Client) ReplaceTerm(ctx context.Context, id openapi_types.UUID, params *ReplaceTermParams, body ReplaceTermJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplaceTermRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListUsers List users
+//
+// For the roles admin.
+//
+// Corresponds with GET /api/v1/users/ (the `ListUsers` operationId).
+func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUsersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateUserWithBody Create a user
+//
+// Answers with an invitation, which nobody else is told of: hand it to the user.
+//
+// For the roles admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+func (c *Client) CreateUserWithBody(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateUser Create a user
+//
+// Answers with an invitation, which nobody else is told of: hand it to the user.
+//
+// For the roles admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+func (c *Client) CreateUser(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUser Get a user
+//
+// For the roles admin.
+//
+// Corresponds with GET /api/v1/users/{id}/ (the `GetUser` operationId).
+func (c *Client) GetUser(ctx context.Context, id openapi_types.UUID, params *GetUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateUserWithBody Update a user
+//
+// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+//
+// For the roles admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+func (c *Client) UpdateUserWithBody(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateUserRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateUser Update a user
+//
+// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+//
+// For the roles admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+func (c *Client) UpdateUser(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateUserRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateUserWithApplicationMergePatchPlusJSONBody Update a user
+//
+// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+//
+// For the roles admin.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+func (c *Client) UpdateUserWithApplicationMergePatchPlusJSONBody(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateUserRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InviteUser Invite a user again
+//
+// Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.
+//
+// For the roles admin.
+//
+// Corresponds with POST /api/v1/users/{id}/invite/ (the `InviteUser` operationId).
+func (c *Client) InviteUser(ctx context.Context, id openapi_types.UUID, params *InviteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteUserRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8563,6 +9207,358 @@ func NewReplaceTermRequestWithBody(server string, id openapi_types.UUID, params 
 	return req, nil
 }
 
+// NewListUsersRequest constructs an http.Request for the ListUsers method
+func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Search != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "search", *params.Search, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Role != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "role", *params.Role, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.IsActive != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "is_active", *params.IsActive, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.HasPassword != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "has_password", *params.HasPassword, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateUserRequest calls the generic CreateUser builder with application/json body
+func NewCreateUserRequest(server string, params *CreateUserParams, body CreateUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateUserRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateUserRequestWithBody constructs an http.Request for the CreateUser method, with any body, and a specified content type
+func NewCreateUserRequestWithBody(server string, params *CreateUserParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetUserRequest constructs an http.Request for the GetUser method
+func NewGetUserRequest(server string, id openapi_types.UUID, params *GetUserParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewUpdateUserRequest calls the generic UpdateUser builder with application/json body
+func NewUpdateUserRequest(server string, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateUserRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewUpdateUserRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateUser builder with application/merge-patch+json body
+func NewUpdateUserRequestWithApplicationMergePatchPlusJSONBody(server string, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateUserRequestWithBody(server, id, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewUpdateUserRequestWithBody constructs an http.Request for the UpdateUser method, with any body, and a specified content type
+func NewUpdateUserRequestWithBody(server string, id openapi_types.UUID, params *UpdateUserParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewInviteUserRequest constructs an http.Request for the InviteUser method
+func NewInviteUserRequest(server string, id openapi_types.UUID, params *InviteUserParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s/invite/", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -8699,7 +9695,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAuditEventsWithResponse List who came to the school
 	//
-	// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+	// Logins, logouts, what was done to users, and who of the platform has acted as an admin of the school and why; the newest first.
 	//
 	// For the roles admin.
 	//
@@ -8710,7 +9706,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptInviteWithBodyWithResponse Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8719,7 +9715,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptInviteWithResponse Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9427,6 +10423,90 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/terms/{id}/ (the `ReplaceTerm` operationId).
 	ReplaceTermWithResponse(ctx context.Context, id openapi_types.UUID, params *ReplaceTermParams, body ReplaceTermJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceTermResponse, error)
+
+	// ListUsersWithResponse List users
+	//
+	// For the roles admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/users/ (the `ListUsers` operationId).
+	ListUsersWithResponse(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*ListUsersResponse, error)
+
+	// CreateUserWithBodyWithResponse Create a user
+	//
+	// Answers with an invitation, which nobody else is told of: hand it to the user.
+	//
+	// For the roles admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+	CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+
+	// CreateUserWithResponse Create a user
+	//
+	// Answers with an invitation, which nobody else is told of: hand it to the user.
+	//
+	// For the roles admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+	CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+
+	// GetUserWithResponse Get a user
+	//
+	// For the roles admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/users/{id}/ (the `GetUser` operationId).
+	GetUserWithResponse(ctx context.Context, id openapi_types.UUID, params *GetUserParams, reqEditors ...RequestEditorFn) (*GetUserResponse, error)
+
+	// UpdateUserWithBodyWithResponse Update a user
+	//
+	// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+	//
+	// For the roles admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+	UpdateUserWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error)
+
+	// UpdateUserWithResponse Update a user
+	//
+	// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+	//
+	// For the roles admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+	UpdateUserWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error)
+
+	// UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse Update a user
+	//
+	// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+	//
+	// For the roles admin.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+	UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error)
+
+	// InviteUserWithResponse Invite a user again
+	//
+	// Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.
+	//
+	// For the roles admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/users/{id}/invite/ (the `InviteUser` operationId).
+	InviteUserWithResponse(ctx context.Context, id openapi_types.UUID, params *InviteUserParams, reqEditors ...RequestEditorFn) (*InviteUserResponse, error)
 }
 
 // ListAcademicYearsResponse200Headers the declared response headers of an HTTP 200 response for ListAcademicYears
@@ -12315,6 +13395,282 @@ func (r ReplaceTermResponse) ContentType() string {
 	return ""
 }
 
+// ListUsersResponse200Headers the declared response headers of an HTTP 200 response for ListUsers
+type ListUsersResponse200Headers struct {
+	Link *string
+}
+
+type ListUsersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UserPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListUsersResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUsersResponse) GetJSON200() *UserPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListUsersResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUsersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUsersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUsersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUsersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateUserResponse201Headers the declared response headers of an HTTP 201 response for CreateUser
+type CreateUserResponse201Headers struct {
+	ETag     *string
+	Location *string
+}
+
+type CreateUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *InvitedUser
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateUserResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateUserResponse) GetJSON201() *InvitedUser {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateUserResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetUserResponse200Headers the declared response headers of an HTTP 200 response for GetUser
+type GetUserResponse200Headers struct {
+	ETag *string
+}
+
+type GetUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetUserResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUserResponse) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetUserResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateUserResponse200Headers the declared response headers of an HTTP 200 response for UpdateUser
+type UpdateUserResponse200Headers struct {
+	ETag *string
+}
+
+type UpdateUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateUserResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateUserResponse) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateUserResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// InviteUserResponse200Headers the declared response headers of an HTTP 200 response for InviteUser
+type InviteUserResponse200Headers struct {
+	ETag *string
+}
+
+type InviteUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *InvitedUser
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *InviteUserResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r InviteUserResponse) GetJSON200() *InvitedUser {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r InviteUserResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r InviteUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InviteUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InviteUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InviteUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListAcademicYearsWithResponse List academic years
 //
 // For the roles admin, staff, teacher.
@@ -12467,7 +13823,7 @@ func (c *ClientWithResponses) ReplaceAcademicYearWithResponse(ctx context.Contex
 
 // ListAuditEventsWithResponse List who came to the school
 //
-// Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+// Logins, logouts, what was done to users, and who of the platform has acted as an admin of the school and why; the newest first.
 //
 // For the roles admin.
 //
@@ -12484,7 +13840,7 @@ func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, p
 
 // AcceptInviteWithBodyWithResponse Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12499,7 +13855,7 @@ func (c *ClientWithResponses) AcceptInviteWithBodyWithResponse(ctx context.Conte
 
 // AcceptInviteWithResponse Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13680,6 +15036,138 @@ func (c *ClientWithResponses) ReplaceTermWithResponse(ctx context.Context, id op
 		return nil, err
 	}
 	return ParseReplaceTermResponse(rsp)
+}
+
+// ListUsersWithResponse List users
+//
+// For the roles admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/users/ (the `ListUsers` operationId).
+func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*ListUsersResponse, error) {
+	rsp, err := c.ListUsers(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUsersResponse(rsp)
+}
+
+// CreateUserWithBodyWithResponse Create a user
+//
+// Answers with an invitation, which nobody else is told of: hand it to the user.
+//
+// For the roles admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, params *CreateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUserWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateUserResponse(rsp)
+}
+
+// CreateUserWithResponse Create a user
+//
+// Answers with an invitation, which nobody else is told of: hand it to the user.
+//
+// For the roles admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/users/ (the `CreateUser` operationId).
+func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, params *CreateUserParams, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUser(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateUserResponse(rsp)
+}
+
+// GetUserWithResponse Get a user
+//
+// For the roles admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/users/{id}/ (the `GetUser` operationId).
+func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, id openapi_types.UUID, params *GetUserParams, reqEditors ...RequestEditorFn) (*GetUserResponse, error) {
+	rsp, err := c.GetUser(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUserResponse(rsp)
+}
+
+// UpdateUserWithBodyWithResponse Update a user
+//
+// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+//
+// For the roles admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error) {
+	rsp, err := c.UpdateUserWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateUserResponse(rsp)
+}
+
+// UpdateUserWithResponse Update a user
+//
+// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+//
+// For the roles admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error) {
+	rsp, err := c.UpdateUser(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateUserResponse(rsp)
+}
+
+// UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse Update a user
+//
+// Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+//
+// For the roles admin.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/users/{id}/ (the `UpdateUser` operationId).
+func (c *ClientWithResponses) UpdateUserWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *UpdateUserParams, body UpdateUserApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error) {
+	rsp, err := c.UpdateUserWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateUserResponse(rsp)
+}
+
+// InviteUserWithResponse Invite a user again
+//
+// Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.
+//
+// For the roles admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/users/{id}/invite/ (the `InviteUser` operationId).
+func (c *ClientWithResponses) InviteUserWithResponse(ctx context.Context, id openapi_types.UUID, params *InviteUserParams, reqEditors ...RequestEditorFn) (*InviteUserResponse, error) {
+	rsp, err := c.InviteUser(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteUserResponse(rsp)
 }
 
 // ParseListAcademicYearsResponse parses an HTTP response from a ListAcademicYearsWithResponse call
@@ -16093,6 +17581,246 @@ func ParseReplaceTermResponse(rsp *http.Response) (*ReplaceTermResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ReplaceTermResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListUsersResponse parses an HTTP response from a ListUsersWithResponse call
+func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUsersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UserPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListUsersResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateUserResponse parses an HTTP response from a CreateUserWithResponse call
+func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest InvitedUser
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateUserResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetUserResponse parses an HTTP response from a GetUserWithResponse call
+func ParseGetUserResponse(rsp *http.Response) (*GetUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetUserResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateUserResponse parses an HTTP response from a UpdateUserWithResponse call
+func ParseUpdateUserResponse(rsp *http.Response) (*UpdateUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateUserResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseInviteUserResponse parses an HTTP response from a InviteUserWithResponse call
+func ParseInviteUserResponse(rsp *http.Response) (*InviteUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InviteUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest InvitedUser
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers InviteUserResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -154,6 +154,21 @@ test("an invited admin keeps a school's records", async () => {
   assert.ok(isProblem(twice.error, "conflict"));
 });
 
+test("an admin whose invitation was lost is invited again", async () => {
+  const { school } = await create("asp");
+  const reason = "the invitation was lost";
+  const { data: acting } = await system.impersonateSchool({ client, throwOnError: true, path: { id: school.id }, body: { reason } });
+  const baseUrl = service.url.replace("127.0.0.1", "asp.localhost");
+  const acts = tenant.createClient({ baseUrl, auth: acting.access_token });
+  const { data: found } = await tenant.listUsers({ client: acts, throwOnError: true, query: { search: "head@asp.test" } });
+  const path = { id: found.items[0]?.id ?? "" };
+  const { data: again } = await tenant.inviteUser({ client: acts, throwOnError: true, path });
+  const lost = { token: school.admin_invite ?? "", password: account.password };
+  assert.ok(isProblem((await tenant.acceptInvite({ client: acts, body: lost })).error, "invalid-input"));
+  await admin({ ...school, admin_invite: again.invite });
+  assert.equal((await tenant.getUser({ client: acts, path })).data?.has_password, true);
+});
+
 test("a school's life", async () => {
   const { school } = await create("ash");
   const at = { client, path: { id: school.id } };

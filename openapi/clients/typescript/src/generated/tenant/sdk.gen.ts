@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { AcceptInviteData, AcceptInviteErrors, AcceptInviteResponses, CreateAcademicYearData, CreateAcademicYearErrors, CreateAcademicYearResponses, CreateClassData, CreateClassErrors, CreateClassResponses, CreateEnrollmentData, CreateEnrollmentErrors, CreateEnrollmentResponses, CreateGuardianData, CreateGuardianErrors, CreateGuardianResponses, CreateStaffMemberData, CreateStaffMemberErrors, CreateStaffMemberResponses, CreateStudentData, CreateStudentErrors, CreateStudentResponses, CreateSubjectData, CreateSubjectErrors, CreateSubjectResponses, CreateTermData, CreateTermErrors, CreateTermResponses, DeleteAcademicYearData, DeleteAcademicYearErrors, DeleteAcademicYearResponses, DeleteClassData, DeleteClassErrors, DeleteClassResponses, DeleteEnrollmentData, DeleteEnrollmentErrors, DeleteEnrollmentResponses, DeleteGuardianData, DeleteGuardianErrors, DeleteGuardianResponses, DeleteStaffMemberData, DeleteStaffMemberErrors, DeleteStaffMemberResponses, DeleteStudentData, DeleteStudentErrors, DeleteStudentResponses, DeleteSubjectData, DeleteSubjectErrors, DeleteSubjectResponses, DeleteTermData, DeleteTermErrors, DeleteTermResponses, GetAcademicYearData, GetAcademicYearErrors, GetAcademicYearResponses, GetClassData, GetClassErrors, GetClassResponses, GetEnrollmentData, GetEnrollmentErrors, GetEnrollmentResponses, GetGuardianData, GetGuardianErrors, GetGuardianResponses, GetMeData, GetMeErrors, GetMeResponses, GetSchoolData, GetSchoolErrors, GetSchoolResponses, GetStaffMemberData, GetStaffMemberErrors, GetStaffMemberResponses, GetStudentData, GetStudentErrors, GetStudentResponses, GetSubjectData, GetSubjectErrors, GetSubjectResponses, GetTermData, GetTermErrors, GetTermResponses, ListAcademicYearsData, ListAcademicYearsErrors, ListAcademicYearsResponses, ListAuditEventsData, ListAuditEventsErrors, ListAuditEventsResponses, ListClassesData, ListClassesErrors, ListClassesResponses, ListEnrollmentsData, ListEnrollmentsErrors, ListEnrollmentsResponses, ListGuardiansData, ListGuardiansErrors, ListGuardiansResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListStudentsData, ListStudentsErrors, ListStudentsResponses, ListSubjectsData, ListSubjectsErrors, ListSubjectsResponses, ListTermsData, ListTermsErrors, ListTermsResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, RefreshTokensData, RefreshTokensErrors, RefreshTokensResponses, ReplaceAcademicYearData, ReplaceAcademicYearErrors, ReplaceAcademicYearResponses, ReplaceClassData, ReplaceClassErrors, ReplaceClassResponses, ReplaceEnrollmentData, ReplaceEnrollmentErrors, ReplaceEnrollmentResponses, ReplaceGuardianData, ReplaceGuardianErrors, ReplaceGuardianResponses, ReplaceStaffMemberData, ReplaceStaffMemberErrors, ReplaceStaffMemberResponses, ReplaceStudentData, ReplaceStudentErrors, ReplaceStudentResponses, ReplaceSubjectData, ReplaceSubjectErrors, ReplaceSubjectResponses, ReplaceTermData, ReplaceTermErrors, ReplaceTermResponses, UpdateAcademicYearData, UpdateAcademicYearErrors, UpdateAcademicYearResponses, UpdateClassData, UpdateClassErrors, UpdateClassResponses, UpdateEnrollmentData, UpdateEnrollmentErrors, UpdateEnrollmentResponses, UpdateGuardianData, UpdateGuardianErrors, UpdateGuardianResponses, UpdateStaffMemberData, UpdateStaffMemberErrors, UpdateStaffMemberResponses, UpdateStudentData, UpdateStudentErrors, UpdateStudentResponses, UpdateSubjectData, UpdateSubjectErrors, UpdateSubjectResponses, UpdateTermData, UpdateTermErrors, UpdateTermResponses } from './types.gen.js';
+import type { AcceptInviteData, AcceptInviteErrors, AcceptInviteResponses, CreateAcademicYearData, CreateAcademicYearErrors, CreateAcademicYearResponses, CreateClassData, CreateClassErrors, CreateClassResponses, CreateEnrollmentData, CreateEnrollmentErrors, CreateEnrollmentResponses, CreateGuardianData, CreateGuardianErrors, CreateGuardianResponses, CreateStaffMemberData, CreateStaffMemberErrors, CreateStaffMemberResponses, CreateStudentData, CreateStudentErrors, CreateStudentResponses, CreateSubjectData, CreateSubjectErrors, CreateSubjectResponses, CreateTermData, CreateTermErrors, CreateTermResponses, CreateUserData, CreateUserErrors, CreateUserResponses, DeleteAcademicYearData, DeleteAcademicYearErrors, DeleteAcademicYearResponses, DeleteClassData, DeleteClassErrors, DeleteClassResponses, DeleteEnrollmentData, DeleteEnrollmentErrors, DeleteEnrollmentResponses, DeleteGuardianData, DeleteGuardianErrors, DeleteGuardianResponses, DeleteStaffMemberData, DeleteStaffMemberErrors, DeleteStaffMemberResponses, DeleteStudentData, DeleteStudentErrors, DeleteStudentResponses, DeleteSubjectData, DeleteSubjectErrors, DeleteSubjectResponses, DeleteTermData, DeleteTermErrors, DeleteTermResponses, GetAcademicYearData, GetAcademicYearErrors, GetAcademicYearResponses, GetClassData, GetClassErrors, GetClassResponses, GetEnrollmentData, GetEnrollmentErrors, GetEnrollmentResponses, GetGuardianData, GetGuardianErrors, GetGuardianResponses, GetMeData, GetMeErrors, GetMeResponses, GetSchoolData, GetSchoolErrors, GetSchoolResponses, GetStaffMemberData, GetStaffMemberErrors, GetStaffMemberResponses, GetStudentData, GetStudentErrors, GetStudentResponses, GetSubjectData, GetSubjectErrors, GetSubjectResponses, GetTermData, GetTermErrors, GetTermResponses, GetUserData, GetUserErrors, GetUserResponses, InviteUserData, InviteUserErrors, InviteUserResponses, ListAcademicYearsData, ListAcademicYearsErrors, ListAcademicYearsResponses, ListAuditEventsData, ListAuditEventsErrors, ListAuditEventsResponses, ListClassesData, ListClassesErrors, ListClassesResponses, ListEnrollmentsData, ListEnrollmentsErrors, ListEnrollmentsResponses, ListGuardiansData, ListGuardiansErrors, ListGuardiansResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListStudentsData, ListStudentsErrors, ListStudentsResponses, ListSubjectsData, ListSubjectsErrors, ListSubjectsResponses, ListTermsData, ListTermsErrors, ListTermsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, RefreshTokensData, RefreshTokensErrors, RefreshTokensResponses, ReplaceAcademicYearData, ReplaceAcademicYearErrors, ReplaceAcademicYearResponses, ReplaceClassData, ReplaceClassErrors, ReplaceClassResponses, ReplaceEnrollmentData, ReplaceEnrollmentErrors, ReplaceEnrollmentResponses, ReplaceGuardianData, ReplaceGuardianErrors, ReplaceGuardianResponses, ReplaceStaffMemberData, ReplaceStaffMemberErrors, ReplaceStaffMemberResponses, ReplaceStudentData, ReplaceStudentErrors, ReplaceStudentResponses, ReplaceSubjectData, ReplaceSubjectErrors, ReplaceSubjectResponses, ReplaceTermData, ReplaceTermErrors, ReplaceTermResponses, UpdateAcademicYearData, UpdateAcademicYearErrors, UpdateAcademicYearResponses, UpdateClassData, UpdateClassErrors, UpdateClassResponses, UpdateEnrollmentData, UpdateEnrollmentErrors, UpdateEnrollmentResponses, UpdateGuardianData, UpdateGuardianErrors, UpdateGuardianResponses, UpdateStaffMemberData, UpdateStaffMemberErrors, UpdateStaffMemberResponses, UpdateStudentData, UpdateStudentErrors, UpdateStudentResponses, UpdateSubjectData, UpdateSubjectErrors, UpdateSubjectResponses, UpdateTermData, UpdateTermErrors, UpdateTermResponses, UpdateUserData, UpdateUserErrors, UpdateUserResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -99,7 +99,7 @@ export const replaceAcademicYear = <ThrowOnError extends boolean = false>(option
 /**
  * List who came to the school
  *
- * Logins, logouts, and who of the platform has acted as an admin of the school and why; the newest first.
+ * Logins, logouts, what was done to users, and who of the platform has acted as an admin of the school and why; the newest first.
  *
  * For the roles admin.
  */
@@ -112,7 +112,7 @@ export const listAuditEvents = <ThrowOnError extends boolean = false>(options?: 
 /**
  * Accept an invitation
  *
- * Gives an invited user the password that they have chosen, and lets them in. An invitation is good once and for 7 days.
+ * Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
  */
 export const acceptInvite = <ThrowOnError extends boolean = false>(options: Options<AcceptInviteData, ThrowOnError>): RequestResult<AcceptInviteResponses, AcceptInviteErrors, ThrowOnError> => (options.client ?? client).post<AcceptInviteResponses, AcceptInviteErrors, ThrowOnError>({
     url: '/api/v1/auth/accept-invite/',
@@ -731,4 +731,73 @@ export const replaceTerm = <ThrowOnError extends boolean = false>(options: Optio
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * List users
+ *
+ * For the roles admin.
+ */
+export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/users/',
+    ...options
+});
+
+/**
+ * Create a user
+ *
+ * Answers with an invitation, which nobody else is told of: hand it to the user.
+ *
+ * For the roles admin.
+ */
+export const createUser = <ThrowOnError extends boolean = false>(options: Options<CreateUserData, ThrowOnError>): RequestResult<CreateUserResponses, CreateUserErrors, ThrowOnError> => (options.client ?? client).post<CreateUserResponses, CreateUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/users/',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get a user
+ *
+ * For the roles admin.
+ */
+export const getUser = <ThrowOnError extends boolean = false>(options: Options<GetUserData, ThrowOnError>): RequestResult<GetUserResponses, GetUserErrors, ThrowOnError> => (options.client ?? client).get<GetUserResponses, GetUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/users/{id}/',
+    ...options
+});
+
+/**
+ * Update a user
+ *
+ * Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. The last active admin stays one: 409, unless another admin has a password.
+ *
+ * For the roles admin.
+ */
+export const updateUser = <ThrowOnError extends boolean = false>(options: Options<UpdateUserData, ThrowOnError>): RequestResult<UpdateUserResponses, UpdateUserErrors, ThrowOnError> => (options.client ?? client).patch<UpdateUserResponses, UpdateUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/users/{id}/',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Invite a user again
+ *
+ * Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.
+ *
+ * For the roles admin.
+ */
+export const inviteUser = <ThrowOnError extends boolean = false>(options: Options<InviteUserData, ThrowOnError>): RequestResult<InviteUserResponses, InviteUserErrors, ThrowOnError> => (options.client ?? client).post<InviteUserResponses, InviteUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/users/{id}/invite/',
+    ...options
 });

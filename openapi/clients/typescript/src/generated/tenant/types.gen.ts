@@ -90,7 +90,7 @@ export type AuditEvent = {
      */
     at: string;
     /**
-     * More of it: of an impersonation the reason, and until when it lasts.
+     * More of it: of an impersonation the reason, and until when it lasts; of a change to a user what there was before and after it, and which personal data changed.
      */
     details: {
         [key: string]: unknown;
@@ -443,6 +443,53 @@ export type InviteInput = {
     token: string;
 };
 
+export type InvitedUser = {
+    /**
+     * When it was added.
+     */
+    created_at: string;
+    /**
+     * What the user logs in with, unique in the school; stored in lower case.
+     */
+    email: string;
+    /**
+     * The whole name, as it is written.
+     */
+    full_name: string;
+    /**
+     * false: has accepted no invitation yet.
+     */
+    has_password: boolean;
+    /**
+     * Given by the service; later ones are greater.
+     */
+    id: string;
+    /**
+     * For /auth/accept-invite/, once and within 7 days. It is shown this once.
+     */
+    invite: string;
+    /**
+     * Until when the invitation may be accepted; null if there is none.
+     */
+    invite_expires_at: string | null;
+    /**
+     * false: is out at once, and can't log in.
+     */
+    is_active: boolean;
+    /**
+     * With the password.
+     */
+    last_login_at: string | null;
+    /**
+     * What the user may do: each operation says which roles it is for.
+     */
+    role: 'admin' | 'staff' | 'teacher' | 'guardian' | 'student';
+    /**
+     * When it was last changed.
+     */
+    updated_at: string;
+};
+
 export type LoginInput = {
     /**
      * The account's e-mail address.
@@ -472,7 +519,7 @@ export type Me = {
      */
     kind: 'user' | 'platform';
     /**
-     * As the access token has it.
+     * As the school has it now; somebody of the platform is an admin.
      */
     role: 'admin' | 'staff' | 'teacher' | 'guardian' | 'student';
 };
@@ -1001,6 +1048,94 @@ export type Tokens = {
      * Good once, for the next tokens. Keep it as you would a password.
      */
     refresh_token: string;
+};
+
+export type User = {
+    /**
+     * When it was added.
+     */
+    created_at: string;
+    /**
+     * What the user logs in with, unique in the school; stored in lower case.
+     */
+    email: string;
+    /**
+     * The whole name, as it is written.
+     */
+    full_name: string;
+    /**
+     * false: has accepted no invitation yet.
+     */
+    has_password: boolean;
+    /**
+     * Given by the service; later ones are greater.
+     */
+    id: string;
+    /**
+     * Until when the invitation may be accepted; null if there is none.
+     */
+    invite_expires_at: string | null;
+    /**
+     * false: is out at once, and can't log in.
+     */
+    is_active: boolean;
+    /**
+     * With the password.
+     */
+    last_login_at: string | null;
+    /**
+     * What the user may do: each operation says which roles it is for.
+     */
+    role: 'admin' | 'staff' | 'teacher' | 'guardian' | 'student';
+    /**
+     * When it was last changed.
+     */
+    updated_at: string;
+};
+
+export type UserCreateInput = {
+    /**
+     * What the user logs in with, unique in the school; stored in lower case.
+     */
+    email: string;
+    /**
+     * The whole name, as it is written.
+     */
+    full_name: string;
+    /**
+     * What the user may do: each operation says which roles it is for.
+     */
+    role: 'admin' | 'staff' | 'teacher' | 'guardian' | 'student';
+};
+
+export type UserPage = {
+    items: Array<User>;
+    /**
+     * The cursor of the next page; null on the last one.
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * A JSON merge patch (RFC 7396): what is left out stays as it is, null takes away.
+ */
+export type UserPatch = {
+    /**
+     * What the user logs in with, unique in the school; stored in lower case.
+     */
+    email?: string;
+    /**
+     * The whole name, as it is written.
+     */
+    full_name?: string;
+    /**
+     * false: is out at once, and can't log in.
+     */
+    is_active?: boolean;
+    /**
+     * What the user may do: each operation says which roles it is for.
+     */
+    role?: 'admin' | 'staff' | 'teacher' | 'guardian' | 'student';
 };
 
 export type ListAcademicYearsData = {
@@ -2994,3 +3129,196 @@ export type ReplaceTermResponses = {
 };
 
 export type ReplaceTermResponse = ReplaceTermResponses[keyof ReplaceTermResponses];
+
+export type ListUsersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to answer with at most.
+         */
+        limit?: number;
+        /**
+         * Where to go on: next_cursor of the page before.
+         */
+        cursor?: string;
+        /**
+         * What to sort by; with - before it, in descending order.
+         */
+        sort?: 'full_name' | '-full_name' | 'email' | '-email' | 'created_at' | '-created_at';
+        /**
+         * Words that must all be found in name or e-mail address.
+         */
+        search?: string;
+        /**
+         * Only users of this role.
+         */
+        role?: 'admin' | 'staff' | 'teacher' | 'guardian' | 'student';
+        /**
+         * Only users who are switched on, or off.
+         */
+        is_active?: boolean;
+        /**
+         * Only users who have accepted an invitation, or have not.
+         */
+        has_password?: boolean;
+    };
+    url: '/api/v1/users/';
+};
+
+export type ListUsersErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type ListUsersError = ListUsersErrors[keyof ListUsersErrors];
+
+export type ListUsersResponses = {
+    /**
+     * OK
+     */
+    200: UserPage;
+};
+
+export type ListUsersResponse = ListUsersResponses[keyof ListUsersResponses];
+
+export type CreateUserData = {
+    body: UserCreateInput;
+    headers?: {
+        /**
+         * Makes it safe to send the request again: for 24 hours the same key and body get the first answer, the same key with another body 422. 409 with Retry-After while the first is at work; 409 without it if that was cut off, so that it is unknown what it has done.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/users/';
+};
+
+export type CreateUserErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type CreateUserError = CreateUserErrors[keyof CreateUserErrors];
+
+export type CreateUserResponses = {
+    /**
+     * Created
+     */
+    201: InvitedUser;
+};
+
+export type CreateUserResponse = CreateUserResponses[keyof CreateUserResponses];
+
+export type GetUserData = {
+    body?: never;
+    headers?: {
+        /**
+         * Entity tags that the client has; if one is current, the answer is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * The resource's id.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{id}/';
+};
+
+export type GetUserErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type GetUserError = GetUserErrors[keyof GetUserErrors];
+
+export type GetUserResponses = {
+    /**
+     * OK
+     */
+    200: User;
+};
+
+export type GetUserResponse = GetUserResponses[keyof GetUserResponses];
+
+export type UpdateUserData = {
+    body: UserPatch;
+    headers?: {
+        /**
+         * The ETag of the resource as the client knows it; a change in between is answered with 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * The resource's id.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{id}/';
+};
+
+export type UpdateUserErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type UpdateUserError = UpdateUserErrors[keyof UpdateUserErrors];
+
+export type UpdateUserResponses = {
+    /**
+     * OK
+     */
+    200: User;
+};
+
+export type UpdateUserResponse = UpdateUserResponses[keyof UpdateUserResponses];
+
+export type InviteUserData = {
+    body?: never;
+    headers?: {
+        /**
+         * Makes it safe to send the request again: for 24 hours the same key and body get the first answer, the same key with another body 422. 409 with Retry-After while the first is at work; 409 without it if that was cut off, so that it is unknown what it has done.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * The resource's id.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{id}/invite/';
+};
+
+export type InviteUserErrors = {
+    /**
+     * What went wrong; its code says which kind of problem it is.
+     */
+    default: Problem;
+};
+
+export type InviteUserError = InviteUserErrors[keyof InviteUserErrors];
+
+export type InviteUserResponses = {
+    /**
+     * OK
+     */
+    200: InvitedUser;
+};
+
+export type InviteUserResponse = InviteUserResponses[keyof InviteUserResponses];
