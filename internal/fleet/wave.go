@@ -254,6 +254,9 @@ func (r *run) school(ctx context.Context, p *place, j job, rec *recorder) {
 	o := Outcome{Target: j.Target, From: j.state.Version, To: j.state.Version}
 	conn, err := p.take(ctx)
 	if ctx.Err() != nil {
+		if err == nil {
+			p.give(conn)
+		}
 		return
 	}
 	if err != nil {
