@@ -153,6 +153,9 @@ func readSecret(dir, path string) (content []byte, err error) {
 	if dir == "" {
 		return nil, errors.New("no folder is named")
 	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
 	if filepath.IsAbs(path) {
 		if path, err = filepath.Rel(dir, path); err != nil {
 			return nil, err

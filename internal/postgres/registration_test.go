@@ -126,6 +126,14 @@ func TestOtherSecretsStaySecret(t *testing.T) {
 	} {
 		refused(ref)
 	}
+	t.Chdir(top)
+	t.Setenv("HOMEROOM_SECRETS_DIR", "secrets")
+	refused("file:" + filepath.Join(top, "other"))
+	for _, ref := range []string{"file:north", "file:" + filepath.Join(dir, "north")} {
+		if faults := (postgres.Registration{URL: "postgres://u@h/d", PasswordRef: ref}).Check(); faults != nil {
+			t.Errorf("%s in a folder with a relative path: %v", ref, faults)
+		}
+	}
 	t.Setenv("HOMEROOM_SECRETS_DIR", "")
 	refused("file:" + filepath.Join(dir, "north"))
 	refused("file:north")
