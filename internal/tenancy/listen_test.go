@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -229,6 +230,27 @@ func TestMemoryIsTrue(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A registry may be closed while requests still ask it: a drain does not wait for ever.
+func TestCloseBesideLookUps(t *testing.T) {
+	t.Parallel()
+	all, _ := replicas(t, 1)
+	r := all[0]
+	ctx, stop := context.WithCancel(t.Context())
+	var closing sync.WaitGroup
+	for range 8 {
+		closing.Go(func() {
+			for ctx.Err() == nil {
+				_ = r.Close()
+			}
+		})
+	}
+	for i := range 1000 {
+		r.host(fmt.Sprintf("made-up-%d.example", i))
+	}
+	stop()
+	closing.Wait()
 }
 
 // TestRunEnds holds that a registry that stops leaves nothing behind. It does not run beside others.
