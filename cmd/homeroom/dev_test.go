@@ -51,11 +51,11 @@ func TestDev(t *testing.T) {
 	if status, text := second.get(t, "elm.localhost", "", "/openapi.json"); status != http.StatusOK {
 		t.Errorf("a school that was created is gone: %s", text)
 	}
-	if strings.Contains(second.stderr.String(), "making the demo school") {
-		t.Error("the demo schools were made again")
-	}
 	if code := second.stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("stopped, it ended with %d: %s", code, second.stderr.String())
+	}
+	if strings.Contains(second.stderr.String(), "making the demo school") {
+		t.Error("the demo schools were made again")
 	}
 	waitForNoServer(t, data)
 	if _, err := os.Stat(filepath.Join(dir, ".homeroom", "system.key")); err != nil {

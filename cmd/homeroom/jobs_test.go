@@ -73,7 +73,8 @@ func TestBackground(t *testing.T) {
 	const left = `SELECT concat_ws(' ', (SELECT string_agg(code, ' ' ORDER BY code) FROM public.clients), (SELECT count(*) FROM public.idempotency_keys), (SELECT count(*) FROM public.login_limits), (SELECT count(*) FROM school_well.login_limits))`
 	for deadline := time.Now().Add(60 * time.Second); ask[string](t, url, left) != "fresh ill well 1 1 1"; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("what is due is kept: %s\n%s", ask[string](t, url, left), s.stderr.String())
+			s.stop(t, syscall.SIGTERM)
+			t.Fatalf("what is due is kept: %s\n%s", ask[string](t, url, left), &s.stderr)
 		}
 	}
 	s.endsWithStreamOpen(t, url, key)

@@ -93,7 +93,7 @@ func (r result) expect(t *testing.T, code int, texts ...string) result {
 type service struct {
 	readiness
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr bytes.Buffer // to be read once it has ended
 	done   chan error
 }
 

@@ -103,15 +103,18 @@ func serve(c *console, p *place, service config.Service, systemKey string, annou
 	log.Info().Str("url", ready.URL).Str("version", version).Msg("serving")
 	announce(ready.URL)
 	var work errgroup.Group
+	ctx, stop := context.WithCancel(c.ctx)
+	defer stop()
 	listening, stopListening := context.WithCancel(log.WithContext(context.WithoutCancel(c.ctx)))
 	work.Go(func() error { return p.registry.Run(listening) })
-	work.Go(func() error { return runner.Run(c.ctx) })
-	work.Go(func() error { return watcher.Run(log.WithContext(c.ctx)) }) // so streams end when the drain begins
+	work.Go(func() error { return runner.Run(ctx) })
+	work.Go(func() error { return watcher.Run(log.WithContext(ctx)) }) // so streams end when the drain begins
 	work.Go(func() error {
-		p.recovering(c.ctx, log)
+		p.recovering(ctx, log)
 		return nil
 	})
-	err = httpapi.Serve(c.ctx, listener, handler, p.checked.DrainTimeout)
+	err = httpapi.Serve(ctx, listener, handler, p.checked.DrainTimeout)
+	stop()          // also where the listener has failed
 	stopListening() // after the last request: those that drain go on as before
 	err = errors.Join(err, work.Wait())
 	log.Info().Msg("stopped")

@@ -86,7 +86,7 @@ func (t Target) Place() string {
 func (t Target) Address(primary string) (string, error) {
 	switch {
 	case t.Database == postgres.Primary:
-		return postgres.Registration{URL: primary}.Address(t.own)
+		return postgres.Setting(primary).Address(t.own)
 	case t.at.URL == "":
 		return "", fmt.Errorf("the database %s is not registered", t.Database)
 	}

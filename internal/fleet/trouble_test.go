@@ -2,11 +2,14 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/homeroom-sms/homeroom/internal/fleet"
 	"github.com/homeroom-sms/homeroom/internal/testkit"
@@ -145,4 +148,28 @@ func TestFullDiskIsTriedAgain(t *testing.T) {
 	if outcomes["s00"].Attempts+outcomes["s01"].Attempts != 4 {
 		t.Errorf("%+v", outcomes)
 	}
+}
+
+// Who is told to stop while it connects leaves no connection behind.
+func TestToldToStopWhileItConnects(t *testing.T) {
+	t.Parallel()
+	old := load(t, folder(t, one...))
+	url, conn := schools(t, old, 0)
+	north := testkit.EmptyDatabase(t)
+	school(t, conn, connect(t, north), old, "s00", "north")
+	ctx, stop := context.WithCancel(t.Context())
+	var late *pgx.Conn
+	r := fleet.Rollout{Directory: load(t, folder(t, two...)), Connect: func(ctx context.Context, target fleet.Target) (conn *pgx.Conn, err error) {
+		if target.Database != "north" {
+			return pgx.Connect(ctx, url)
+		}
+		late, err = pgx.Connect(ctx, north)
+		stop()
+		return late, err
+	}}
+	summary, err := r.Run(ctx)
+	if !errors.Is(err, context.Canceled) || late == nil || !late.IsClosed() {
+		t.Errorf("%v, or it has not connected, or not closed the connection", err)
+	}
+	expectSummary(t, summary, fleet.Summary{Schools: 1, Left: 1})
 }

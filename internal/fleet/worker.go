@@ -70,6 +70,7 @@ func (w *worker) school(ctx context.Context, j job) {
 	o := Outcome{Target: j.Target, From: j.state.Version, To: j.state.Version}
 	if w.conn == nil {
 		conn, err := w.place.take(ctx)
+		w.conn = conn
 		if ctx.Err() != nil {
 			return
 		}
@@ -79,7 +80,6 @@ func (w *worker) school(ctx context.Context, j job) {
 			r.finish(o, false, w.rec)
 			return
 		}
-		w.conn = conn
 	}
 	c := &climb{directory: r.Directory, schema: j.Schema, conn: w.conn, connect: w.place.connect, state: j.state, from: j.state.Version}
 	err := c.up(ctx)

@@ -39,13 +39,14 @@ type Settings struct {
 
 // Handler answers all requests of the service.
 type Handler struct {
-	settings Settings
-	registry *tenancy.Registry
-	system   http.Handler
-	tenant   http.Handler
-	cors     *cors.Cors // nil if no other origin may use the APIs
-	draining atomic.Bool
-	inFlight atomic.Int64 // requests, probes left out
+	settings  Settings
+	registry  *tenancy.Registry
+	system    http.Handler
+	tenant    http.Handler
+	cors      *cors.Cors // nil if no other origin may use the APIs
+	draining  atomic.Bool
+	readiness readiness
+	inFlight  atomic.Int64 // requests, probes left out
 }
 
 // New returns the handler that serves the schools of registry, and the system API of system.
@@ -205,9 +206,7 @@ func (h *Handler) ready(ctx context.Context) error {
 	if h.draining.Load() {
 		return &fault.Error{Kind: fault.DatabaseUnavailable, Message: "The service is stopping.", RetryAfter: time.Second}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	return h.settings.Ready(ctx)
+	return h.readiness.of(ctx, h.settings.Ready)
 }
 
 // clip keeps what a client made up from flooding the log.

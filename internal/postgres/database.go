@@ -178,17 +178,17 @@ func (d *Database) opened(ctx context.Context) (*homes, error) {
 	if pool := d.current.Load(); pool != nil {
 		return pool, nil
 	}
+	d.mu.Lock()
+	asked := d.forgotten
+	d.mu.Unlock()
 	select {
-	case <-d.pools.stop:
+	case <-d.pools.stop: // else Close is still to forget
 		return nil, errClosed
 	default:
 	}
 	if d.lookup == nil {
 		return nil, fmt.Errorf("the database %s is not registered", d.name)
 	}
-	d.mu.Lock()
-	asked := d.forgotten
-	d.mu.Unlock()
 	address, err := d.lookup(ctx, d.name)
 	if err != nil {
 		return nil, fmt.Errorf("finding the database %s: %w", d.name, err)

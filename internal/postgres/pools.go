@@ -63,7 +63,7 @@ func NewPools(primaryURL string, maxConns int32) (*Pools, error) {
 		return nil, err
 	}
 	p := &Pools{
-		primary: Registration{URL: primaryURL},
+		primary: Setting(primaryURL),
 		permits: make(chan struct{}, maxConns), slots: make(chan struct{}, maxConns), most: maxConns,
 		byName: map[string]*Database{}, shares: map[string]*share{}, stop: make(chan struct{}),
 	}

@@ -20,7 +20,12 @@ type Registration struct {
 	URL         string // postgres://..., without a password
 	PasswordRef string // env:HOMEROOM_DB_PASSWORD_... or file:PATH, in the folder of secrets; "" for none
 	Dedicated   bool   // the database itself is for one school
+
+	ours bool // the URL is a setting of this process, which may hold a password or leave it to PGPASSWORD
 }
+
+// Setting returns the database at a URL that is a setting: primary.
+func Setting(url string) Registration { return Registration{URL: url, ours: true} }
 
 // secretParameters are those of a URL by which it would hold a secret, or say itself where one lies.
 var secretParameters = []string{"password", "sslpassword", "passfile", "service", "servicefile"}
@@ -83,7 +88,7 @@ func (r Registration) Direct() Registration {
 	if err != nil {
 		return r
 	}
-	query := u.Query()
+	query := parameters(u)
 	host, port, err := net.SplitHostPort(query.Get(direct))
 	if err != nil {
 		return r
@@ -92,10 +97,19 @@ func (r Registration) Direct() Registration {
 	query.Del("pool_mode")
 	query.Set("host", host)
 	query.Set("port", port)
-	u.RawQuery = query.Encode()
+	u.RawQuery = encoded(query)
 	r.URL = u.String()
 	return r
 }
+
+// parameters returns those of a URL as pgx and libpq read them: to them a + is no space.
+func parameters(u *url.URL) url.Values {
+	values, _ := url.ParseQuery(strings.ReplaceAll(u.RawQuery, "+", "%2B")) // pgx says what is wrong
+	return values
+}
+
+// encoded writes parameters as pgx and libpq read them.
+func encoded(values url.Values) string { return strings.ReplaceAll(values.Encode(), "+", "%20") }
 
 func hasPassword(u *url.URL) bool {
 	_, found := u.User.Password()
@@ -139,6 +153,9 @@ func readSecret(dir, path string) (content []byte, err error) {
 	if dir == "" {
 		return nil, errors.New("no folder is named")
 	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
 	if filepath.IsAbs(path) {
 		if path, err = filepath.Rel(dir, path); err != nil {
 			return nil, err
@@ -163,16 +180,17 @@ func (r Registration) Address(own string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the password of the database: %w", err)
 	}
-	if r.PasswordRef != "" {
-		u.User = url.UserPassword(u.User.Username(), password)
+	query := parameters(u)
+	if !r.ours { // also where it is empty: else pgx looks for one itself, in PGPASSWORD and ~/.pgpass
+		query.Set("password", password)
+		query.Set("passfile", "")
 	}
 	if own != "" && !r.Dedicated {
 		u.Path = "/" + own
-		query := u.Query() // of primary, whose URL is a setting
-		for _, name := range nameParameters {
+		for _, name := range nameParameters { // of a setting, which nobody checks
 			query.Del(name)
 		}
-		u.RawQuery = query.Encode()
 	}
+	u.RawQuery = encoded(query)
 	return u.String(), nil
 }

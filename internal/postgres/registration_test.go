@@ -33,16 +33,20 @@ func TestAddress(t *testing.T) {
 		}
 	}
 	dedicated := postgres.Registration{URL: "postgres://homeroom@db.example/alone", Dedicated: true}
-	if address, err := dedicated.Address("school_elm"); err != nil || address != dedicated.URL {
-		t.Error(address, err)
+	address, err := dedicated.Address("school_elm")
+	must(t, err)
+	config, err := pgx.ParseConfig(address)
+	must(t, err)
+	if config.Database != "alone" {
+		t.Error(address)
 	}
 	pooled := postgres.Registration{URL: "postgres://homeroom@pooler.example:6432/schools?sslmode=disable&pool_mode=transaction&direct=db.example:5433", PasswordRef: "env:HOMEROOM_DB_PASSWORD_TEST"}
 	if faults := pooled.Check(); faults != nil {
 		t.Fatal(faults)
 	}
-	address, err := pooled.Direct().Address("school_elm")
+	address, err = pooled.Direct().Address("school_elm")
 	must(t, err)
-	config, err := pgx.ParseConfig(address)
+	config, err = pgx.ParseConfig(address)
 	must(t, err)
 	if config.Password != secret || config.Database != "school_elm" || config.Host != "db.example" || config.Port != 5433 || len(config.RuntimeParams) > 0 || len(config.Fallbacks) > 0 {
 		t.Error("past the pooler: " + address)
@@ -50,13 +54,25 @@ func TestAddress(t *testing.T) {
 	if dedicated.Direct() != dedicated {
 		t.Error("without a pooler the way past it is another")
 	}
-	primary := postgres.Registration{URL: "postgres://homeroom@db.example/?dbname=a&database=b&sslmode=disable"} // which nobody checks
+	primary := postgres.Setting("postgres://homeroom@db.example/?dbname=a&database=b&sslmode=disable") // which nobody checks
 	address, err = primary.Address("school_elm")
 	must(t, err)
 	config, err = pgx.ParseConfig(address)
 	must(t, err)
 	if config.Database != "school_elm" || config.TLSConfig != nil {
 		t.Error(address)
+	}
+	spaced := postgres.Registration{URL: "postgres://u@h/d?direct=db:1&application_name=a%20b+c%2Bd"}
+	for _, r := range []postgres.Registration{spaced, spaced.Direct(), postgres.Setting(spaced.URL)} {
+		for _, own := range []string{"", "school_elm"} {
+			address, err := r.Address(own)
+			must(t, err)
+			config, err := pgx.ParseConfig(address)
+			must(t, err)
+			if name := config.RuntimeParams["application_name"]; name != "a b+c+d" {
+				t.Errorf("%s: %q", address, name)
+			}
+		}
 	}
 	gone := postgres.Registration{URL: "postgres://homeroom@db.example/alone", PasswordRef: "env:HOMEROOM_DB_PASSWORD_GONE"}
 	if address, err := gone.Address(""); err == nil || address != "" {
@@ -110,7 +126,43 @@ func TestOtherSecretsStaySecret(t *testing.T) {
 	} {
 		refused(ref)
 	}
+	t.Chdir(top)
+	t.Setenv("HOMEROOM_SECRETS_DIR", "secrets")
+	refused("file:" + filepath.Join(top, "other"))
+	for _, ref := range []string{"file:north", "file:" + filepath.Join(dir, "north")} {
+		if faults := (postgres.Registration{URL: "postgres://u@h/d", PasswordRef: ref}).Check(); faults != nil {
+			t.Errorf("%s in a folder with a relative path: %v", ref, faults)
+		}
+	}
 	t.Setenv("HOMEROOM_SECRETS_DIR", "")
 	refused("file:" + filepath.Join(dir, "north"))
 	refused("file:north")
+}
+
+// A registered database without a password gets none: also not the one that the login of primary has in
+// libpq's own places.
+func TestNoPasswordIsFound(t *testing.T) {
+	passfile := filepath.Join(t.TempDir(), "pgpass")
+	must(t, os.WriteFile(passfile, []byte("*:*:*:*:hunter2\n"), 0o600))
+	t.Setenv("PGPASSFILE", passfile)
+	t.Setenv("HOMEROOM_DB_PASSWORD_EMPTY", "")
+	for _, password := range []string{"", "hunter2"} {
+		t.Setenv("PGPASSWORD", password)
+		for want, registrations := range map[string][]postgres.Registration{
+			"":        {{URL: "postgres://u@h/d"}, {URL: "postgres://h/d?sslmode=disable"}, {URL: "postgres://u@h/d", PasswordRef: "env:HOMEROOM_DB_PASSWORD_EMPTY"}},
+			"hunter2": {postgres.Setting("postgres://u@h/d")},
+		} {
+			for _, r := range registrations {
+				for _, own := range []string{"", "school_elm"} {
+					address, err := r.Address(own)
+					must(t, err)
+					config, err := pgx.ParseConfig(address)
+					must(t, err)
+					if config.Password != want {
+						t.Errorf("%v %q: the password is %q", r, own, config.Password)
+					}
+				}
+			}
+		}
+	}
 }

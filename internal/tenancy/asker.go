@@ -33,7 +33,13 @@ type asker struct {
 	mu      sync.Mutex
 	next    *batch // what the next query is for
 	running bool
-	work    sync.WaitGroup
+	ended   sync.Cond // running is false
+}
+
+func newAsker(query queryFunc, begin func() uint64, settle func(uint64, []string, []row) map[string]*answer) *asker {
+	a := &asker{query: query, begin: begin, settle: settle}
+	a.ended.L = &a.mu
+	return a
 }
 
 // batch is the keys of one query and what came of it. Whoever joins one joins before it is sent, so
@@ -76,7 +82,7 @@ func (a *asker) join(ctx context.Context, key string) (*batch, error) {
 	b.keys[key] = struct{}{}
 	if !a.running {
 		a.running = true
-		a.work.Go(func() { a.run(context.WithoutCancel(ctx)) })
+		go a.run(context.WithoutCancel(ctx))
 	}
 	return b, nil
 }
@@ -87,6 +93,9 @@ func (a *asker) run(ctx context.Context) {
 		a.mu.Lock()
 		b := a.next
 		a.next, a.running = nil, b != nil
+		if b == nil {
+			a.ended.Broadcast()
+		}
 		a.mu.Unlock()
 		if b == nil {
 			return
@@ -116,5 +125,12 @@ func (a *asker) send(ctx context.Context, b *batch) int {
 	return len(keys) - len(b.answers)
 }
 
-// wait returns when no query is under way.
-func (a *asker) wait() { a.work.Wait() }
+// wait returns when no query is under way. Others may be asked for meanwhile, by requests that a drain did not
+// wait for.
+func (a *asker) wait() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for a.running {
+		a.ended.Wait()
+	}
+}

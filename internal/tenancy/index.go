@@ -61,7 +61,7 @@ func newIndex(m *memory, s sort, query queryFunc, open func(row, *schoolEntry) (
 		known:   otter.Must(&otter.Options[string, *link]{MaximumSize: mostKnown}),
 		unknown: otter.Must(&otter.Options[string, uint32]{MaximumSize: mostUnknown}),
 	}
-	x.asker = &asker{query: query, begin: m.begin, settle: x.settle}
+	x.asker = newAsker(query, m.begin, x.settle)
 	return x
 }
 

@@ -84,7 +84,7 @@ func (r *Registry) InTxAt(ctx context.Context, database string, do func(*Tx) err
 
 // fenceTime bounds the wait for a message that comes within a millisecond, or with a lost connection
 // not at all.
-const fenceTime = 100 * time.Millisecond
+const fenceTime = time.Second
 
 // InTx runs do in one transaction on a school's tables, like Registry.InTx.
 func InTx(ctx context.Context, db *tenantdb.Client, do func(*tenantdb.Client) error) error {
