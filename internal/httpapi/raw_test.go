@@ -108,12 +108,17 @@ func TestBadBodies(t *testing.T) {
 		{"a chunk size that is none", post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", false, 400, "malformed-request", 0, time.Second},
 		{"a body that stops coming", post + "Content-Length: 99\r\n\r\n{\"name\":", false, 400, "malformed-request", 4 * time.Second, 8 * time.Second},
 		{"chunks that stop coming", post + "Transfer-Encoding: chunked\r\n\r\n2\r\n{ \r\n", false, 400, "malformed-request", 4 * time.Second, 8 * time.Second},
-		{"two lengths", post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", false, 400, "", 0, time.Second},
+		{"two lengths", post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", false, 400, "malformed-request", 0, time.Second},
 		{"a length and chunks", post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", false, 422, "invalid-input", 0, time.Second},
-		{"a negative length", post + "Content-Length: -1\r\n\r\n", false, 400, "", 0, time.Second},
-		{"heads without end", "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 40<<10), false, 431, "", 0, time.Second},
-		{"a long target", "GET /" + strings.Repeat("x", 40<<10) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", false, 431, "", 0, time.Second},
+		{"a negative length", post + "Content-Length: -1\r\n\r\n", false, 400, "malformed-request", 0, time.Second},
+		{"heads without end", "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 40<<10), false, 431, "too-large", 0, time.Second},
+		{"a long target", "GET /" + strings.Repeat("x", 40<<10) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", false, 431, "too-large", 0, time.Second},
 		{"a target that just fits", "GET /" + strings.Repeat("x", 30<<10) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", false, 404, "not-found", 0, time.Second},
+		{"two hosts", "GET / HTTP/1.1\r\nHost: localhost\r\nHost: oak.test\r\n\r\n", false, 400, "malformed-request", 0, time.Second},
+		{"no HTTP", "hello\r\n\r\n", false, 400, "malformed-request", 0, time.Second},
+		{"another version", "GET / HTTP/3.1\r\nHost: localhost\r\n\r\n", false, 505, "malformed-request", 0, time.Second},
+		{"another transfer coding", post + "Transfer-Encoding: gzip\r\n\r\n", false, 501, "malformed-request", 0, time.Second},
+		{"another expectation", post + "Expect: tea\r\n\r\n", false, 417, "malformed-request", 0, time.Second},
 		{"a head that stops coming", "GET / HTTP/1.1\r\nHost: localhost\r\nX: ", false, 0, "", 8 * time.Second, 14 * time.Second},
 	} {
 		all.Go(func() { // not subtests: those wait for a free processor, these for the server
@@ -121,7 +126,7 @@ func TestBadBodies(t *testing.T) {
 			if err != nil || got.StatusCode != c.status || got.code() != c.code || got.took < c.least || got.took > c.most+2*time.Second {
 				t.Errorf("%s: %d %s after %s: %v", c.name, got.StatusCode, got.body, got.took, err)
 			}
-			if c.code != "" && got.Header.Get("Content-Type") != "application/problem+json" {
+			if c.code != "" && (got.Header.Get("Content-Type") != "application/problem+json" || got.Header.Get("X-Request-Id") == "") {
 				t.Errorf("%s: %v", c.name, got.Header)
 			}
 		})

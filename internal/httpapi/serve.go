@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/homeroom-sms/homeroom/internal/httpapi/wire"
 )
 
 // Serve answers requests on listener until ctx ends. Then /readyz says no, requests in flight have
@@ -25,7 +27,7 @@ func Serve(ctx context.Context, listener net.Listener, handler *Handler, drain t
 		ErrorLog:          stdlog.New(debugWriter{handler.settings.Log}, "", 0),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(wire.Listener(listener)) }()
 	select {
 	case err := <-failed:
 		return err

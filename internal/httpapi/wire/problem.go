@@ -83,7 +83,7 @@ var answers = map[fault.Kind]answer{
 	fault.MalformedRequest:     {400, "The request is malformed", 0},
 	fault.Conflict:             {409, "In conflict with what exists", 0},
 	fault.PreconditionFailed:   {412, "The resource has changed", 0},
-	fault.TooLarge:             {413, "The body is too large", 0},
+	fault.TooLarge:             {413, "The request is too large", 0},
 	fault.UnsupportedMediaType: {415, "The body's media type is not supported", 0},
 	fault.MethodNotAllowed:     {405, "The method is not allowed", 0},
 	fault.NotAcceptable:        {406, "No acceptable media type", 0},
