@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -60,10 +61,10 @@ func refused(status int, reason string) *fault.Error {
 	switch {
 	case status == http.StatusRequestHeaderFieldsTooLarge:
 		return fault.New(fault.TooLarge, "The request's head is too large.")
-	case reason != "":
-		return fault.New(fault.MalformedRequest, "The request can't be read: %s.", reason)
+	case status == http.StatusBadRequest && reason == "":
+		return fault.New(fault.MalformedRequest, "The request can't be read.")
 	}
-	return fault.New(fault.MalformedRequest, "The request can't be read: %s.", strings.ToLower(http.StatusText(status)))
+	return fault.New(fault.MalformedRequest, "The request can't be read: %s.", cmp.Or(reason, strings.ToLower(http.StatusText(status))))
 }
 
 // whole is the answer with a status of its own and all that belongs to it; the connection ends with it.
