@@ -144,9 +144,9 @@ func (b *bench) rounded(ctx context.Context, level string, o order, sides ...str
 	rounds := make([][]cost, len(sides))
 	for round := range b.rounds + 1 {
 		for i, of := range sides {
-			if round == 0 { // connections learn the schools' tables, some of them twice
+			if round == 0 { // connections learn the schools' tables, also those that are seldom needed
 				o := o
-				o.For = max(o.For, time.Duration(o.Schools)*6*time.Millisecond)
+				o.For = max(o.For, min(time.Duration(o.Schools)*20*time.Millisecond, 6*time.Second))
 				if _, err := b.worker(level, of).do(o); err != nil {
 					return nil, err
 				}
