@@ -64,4 +64,13 @@ func TestUserThatIsForgotten(t *testing.T) {
 			t.Errorf("%q: forgotten %v", message, got)
 		}
 	}
+	for _, unheard := range []trust{untrusted, doubted, cutOff} {
+		b := newBook()
+		b.restart(trusted)
+		b.users.remember(b.memory.begin(), k, &tenantdb.User{})
+		b.memory.trust.set(unheard)
+		if b.users.remembered(k) != nil {
+			t.Errorf("believed while changes are not heard: %d", unheard)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -77,13 +78,14 @@ func TestUserChangesAreHeard(t *testing.T) {
 	run(t, conn, insertSchool("oak", "oak.example")+testkit.Tenant(t).CreateScript("school_oak"))
 	run(t, conn, insertUser("school_oak"))
 	busy, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for busy.Err() == nil {
-			here.user("oak.example")
-		}
-	}()
+	var looking sync.WaitGroup
+	for _, r := range all {
+		looking.Go(func() {
+			for busy.Err() == nil {
+				r.user("oak.example")
+			}
+		})
+	}
 	for range 25 {
 		for _, c := range []struct {
 			do   func(*tenantdb.UserUpdateOne) error
@@ -99,7 +101,7 @@ func TestUserChangesAreHeard(t *testing.T) {
 		}
 	}
 	stop()
-	<-done
+	looking.Wait()
 	failed := errors.New("on second thoughts")
 	if err := here.change("oak.example", func(u *tenantdb.UserUpdateOne) error {
 		return errors.Join(u.SetIsActive(false).Exec(context.Background()), failed)
