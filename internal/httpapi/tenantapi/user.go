@@ -104,7 +104,9 @@ func registerUsers(api huma.API, desk *auth.Desk) {
 	huma.Register(api, operation("update-user", http.MethodPatch, one, "Update a user",
 		"Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. "+
 			"The last active admin stays one: 409, unless another admin has a password."),
-		func(ctx context.Context, in *updateInput[UserInput]) (*wire.Item[User], error) { return u.update(ctx, tenantOf(ctx), in) })
+		func(ctx context.Context, in *updateInput[UserInput]) (*wire.Item[User], error) {
+			return u.update(ctx, tenantOf(ctx), in)
+		})
 	invite := operation("invite-user", http.MethodPost, one+"invite/", "Invite a user again",
 		"Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: "+
 			"the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.")
