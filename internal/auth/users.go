@@ -21,14 +21,18 @@ func Users(db *tenantdb.Client, schoolID uuid.UUID, origin Origin) Book {
 	return users{db, schoolID, origin}
 }
 
+// FindUser returns the role of a user of a school and whether they are active, or ent's error that there is none. It
+// may know the row from before, as long as no change of these two is missed.
+type FindUser = func(ctx context.Context, id uuid.UUID) (*tenantdb.User, error)
+
 // ByUser returns who bears a token of a school as the school knows them now. A user has the role of their row; one
 // who is unknown or switched off is Unauthenticated. Somebody of the platform is no user, and comes back as they are.
-func ByUser(ctx context.Context, db *tenantdb.Client, bearer Principal) (Principal, error) {
+func ByUser(ctx context.Context, find FindUser, bearer Principal) (Principal, error) {
 	id, ok := bearer.User()
 	if !ok {
 		return bearer, nil
 	}
-	a, err := userAccount(db.User.Get(ctx, id))
+	a, err := userAccount(find(ctx, id))
 	if errors.Is(err, errNone) || err == nil && !a.isActive {
 		return Principal{}, refused()
 	}

@@ -45,6 +45,9 @@ func (s school) studentID(n int) (id uuid.UUID) {
 	return id
 }
 
+// userID is the id of the admin of a school who reads its students.
+func (s school) userID() uuid.UUID { return s.studentID(students) }
+
 // database is the PostgreSQL that is measured, with its schools.
 type database struct {
 	url        string
@@ -160,7 +163,10 @@ func makeSchool(ctx context.Context, p *platform.Platform, registry *tenancy.Reg
 			if err := db.Student.CreateBulk(newStudents(db, s)...).Exec(ctx); err != nil {
 				return err
 			}
-			_, err := db.ExecContext(ctx, "ANALYZE students")
+			if err := db.User.Create().SetID(s.userID()).SetEmail("grace.okafor@example.org").SetFullName("Grace Okafor").SetRole(auth.RoleAdmin).Exec(ctx); err != nil {
+				return err
+			}
+			_, err := db.ExecContext(ctx, "ANALYZE students, users")
 			return err
 		}})
 	}

@@ -26,7 +26,7 @@ func newLoad(g greeting) (side, error) {
 		return side{}, err
 	}
 	for _, s := range g.Schools {
-		token, _, err := tokens.ForSchool(s.ID, auth.Principal{Name: "bench", Role: auth.RoleAdmin}, 24*time.Hour)
+		token, _, err := tokens.ForSchool(s.ID, auth.Principal{Name: "user:" + s.userID().String(), Role: auth.RoleAdmin}, 24*time.Hour)
 		if err != nil {
 			return side{}, err
 		}

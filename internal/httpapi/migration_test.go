@@ -110,14 +110,15 @@ func TestRequestsOutliveMigrations(t *testing.T) {
 	t.Logf("%d rounds of changes", rounds)
 }
 
-// replica is one of several processes that serve a database, whose program requires the revision 9.
-func replica(t *testing.T, url string) *world {
+// replica is one of several processes that serve a database, whose program requires a revision, "" for any.
+func replica(t *testing.T, url, requires string) *world {
 	t.Helper()
-	w := &world{log: &logBuffer{}, registry: tenancy.New(testkit.Pools(t, url), tenancy.Options{Roles: true, Requires: "9"})}
+	w := &world{log: &logBuffer{}, registry: tenancy.New(testkit.Pools(t, url), tenancy.Options{Roles: true, Requires: requires})}
 	tokens, err := auth.NewTokens(make([]byte, 32), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.tokens = tokens
 	w.platform = platform.New(w.registry, testkit.Tenant(t), platform.Settings{BaseDomain: "test"}, time.Now)
 	w.handler = httpapi.New(httpapi.Settings{PublicHosts: []string{"localhost"}, Log: zerolog.New(w.log)}, w.registry, systemapi.Service{Platform: w.platform, Public: w.registry.Public(), Desk: &auth.Desk{Tokens: tokens, Passwords: auth.NewPasswords()}, Now: time.Now})
 	ctx, stop := context.WithCancel(context.Background())
@@ -137,7 +138,7 @@ func replica(t *testing.T, url string) *world {
 func TestMixedFleet(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t)
-	replicas := []*world{replica(t, url), replica(t, url)}
+	replicas := []*world{replica(t, url, "9"), replica(t, url, "9")}
 	for _, code := range []string{"oak", "elm"} {
 		if _, err := replicas[0].platform.Create(t.Context(), platform.Shell, platform.NewSchool{Name: code, Code: code}); err != nil {
 			t.Fatal(err)

@@ -12,9 +12,14 @@ import (
 	"github.com/homeroom-sms/homeroom/internal/platform"
 )
 
-// post sends a JSON body.
+// post sends a JSON body to be taken in.
 func (w *world) post(host, path, token, body string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	return w.send(http.MethodPost, host, path, token, body, headers...)
+}
+
+// send sends a JSON body.
+func (w *world) send(method, host, path, token, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host, r.RemoteAddr = host, "203.0.113.9:4711"
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Content-Type", "application/json")

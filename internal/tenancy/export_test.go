@@ -33,5 +33,5 @@ func (r *Registry) Remembered() (known, unknown int) {
 
 const (
 	MostUnknown = mostUnknown
-	KeyBeats    = keyBeats
+	RowBeats    = rowBeats
 )

@@ -35,7 +35,7 @@ func newBook() *book {
 		return &Tenant{ID: found.id, Code: found.code, gate: e.gate}, nil
 	}
 	r.hosts, r.contacts = newIndex(r.memory, hostIndex, b.query, open), newIndex(r.memory, contactIndex, b.query, open)
-	r.keys = newKeys(r.memory)
+	r.keys, r.users = newKeys(r.memory), newUsers(r.memory)
 	b.Registry = r
 	return b
 }

@@ -107,13 +107,13 @@ func TestKeysThatAreNotBelieved(t *testing.T) {
 	run(t, conn, insertKey)
 	asks("a key at last", "owner")
 	r.rememberKey(t)
-	r.Beat(tenancy.KeyBeats - 1)
+	r.Beat(tenancy.RowBeats - 1)
 	r.rememberKey(t)
 	run(t, conn, "SET session_replication_role = replica; UPDATE public.api_keys SET role = 'viewer'; RESET session_replication_role") // without triggers
 	if got := r.key(); got != "owner" {
 		t.Errorf("before its time has passed: %s", got)
 	}
-	r.Beat(tenancy.KeyBeats)
+	r.Beat(tenancy.RowBeats)
 	asks("a message was lost", "viewer")
 	r.rememberKey(t)
 	const lose = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'homeroom listener';"

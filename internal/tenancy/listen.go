@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	channel      = "homeroom_tenancy" // the triggers of atlas/public announce changes there
+	channel      = "homeroom_tenancy" // the triggers of atlas/public and ChangeUser announce changes there
 	connectTime  = 2 * time.Second
 	leastBackoff = 20 * time.Millisecond
 	mostBackoff  = time.Second // bounds how long old answers outlive a database that is back
@@ -130,6 +130,7 @@ func (r *Registry) restart(t trust) {
 		r.hosts.clear()
 		r.contacts.clear()
 		r.keys.known.InvalidateAll()
+		r.users.known.InvalidateAll()
 		for _, e := range r.memory.schools {
 			e.last.Store(nil)
 		}
@@ -156,6 +157,11 @@ func (r *Registry) heard(payload string) {
 	case "key":
 		if id, err := uuid.Parse(key); err == nil {
 			r.keys.keyChanged(id)
+			return
+		}
+	case "user":
+		if k, err := parseUserKey(key); err == nil {
+			r.users.keyChanged(k)
 			return
 		}
 	case "database":

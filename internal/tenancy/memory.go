@@ -28,7 +28,7 @@ const (
 // less to read than the clock.
 const beat = 5 * time.Second
 
-// memory is what the indexes of hosts and contacts share: the schools, and how far to trust them.
+// memory is what the indexes of hosts and contacts and the caches of rows share: the schools, and how far to trust them.
 type memory struct {
 	trust trustBox
 	beats atomic.Uint32

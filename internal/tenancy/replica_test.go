@@ -56,7 +56,18 @@ type countingPool struct {
 	*postgres.Database
 	pools    *postgres.Pools
 	acquired atomic.Int64
+	written  atomic.Int64 // messages on whichever connection of the pools
 	gone     atomic.Bool
+}
+
+type countingConn struct {
+	net.Conn
+	written *atomic.Int64
+}
+
+func (c countingConn) Write(p []byte) (int, error) {
+	c.written.Add(1)
+	return c.Conn.Write(p)
 }
 
 var errGone = &net.OpError{Op: "dial", Err: errors.New("nobody is there")}
@@ -89,6 +100,7 @@ func overPool(t *testing.T, url string) (*tenancy.Registry, *countingPool) {
 	t.Helper()
 	pools := testkit.Pools(t, url)
 	pool := &countingPool{Database: pools.Database(postgres.Primary), pools: pools}
+	pools.Wrap = func(conn net.Conn) net.Conn { return countingConn{conn, &pool.written} }
 	return tenancy.NewOver(pools, pool, pool.connConfig), pool
 }
 

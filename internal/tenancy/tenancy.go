@@ -35,6 +35,7 @@ type Registry struct {
 	hosts    *index
 	contacts *index
 	keys     *keys
+	users    *users
 	fences   sync.Map // of InTx: id -> chan struct{}, closed when its message is heard
 
 	addresses *addresses
@@ -56,6 +57,7 @@ type Tenant struct {
 	DB   *tenantdb.Client // in the school's schema, and in no other
 
 	gate  *gate
+	users *users                      // nil where changes of them are not heard
 	admit func(context.Context) error // says whether it can be served; nil if it can
 }
 
@@ -75,7 +77,7 @@ func newRegistry(pools *postgres.Pools, primary entpgx.Pool, direct func() (*pgx
 	r.public = publicdb.NewClient(publicdb.Driver(r.db.Driver(scope(publicSchema))))
 	r.hosts = newIndex(r.memory, hostIndex, r.query(byDomain), r.tenant)
 	r.contacts = newIndex(r.memory, contactIndex, r.query(byContact), r.tenant)
-	r.keys = newKeys(r.memory)
+	r.keys, r.users = newKeys(r.memory), newUsers(r.memory)
 	r.addresses = &addresses{public: r.public, known: map[string]postgres.Registration{postgres.Primary: pools.Primary()}}
 	pools.Others(r.addresses.find)
 	return r
@@ -161,6 +163,9 @@ func (r *Registry) tenant(found row, e *schoolEntry) (*Tenant, error) {
 		return nil, fault.New(fault.SchoolInactive, "The school is switched off.")
 	}
 	t := &Tenant{ID: found.id, Code: found.code, Name: found.name, DB: r.client(&found.placed), gate: e.gate}
+	if DatabaseOf(&found.placed) == postgres.Primary {
+		t.users = r.users
+	}
 	if found.version < r.options.Requires {
 		t.admit = func(ctx context.Context) error { return r.caughtUp(ctx, &found.placed, &e.own) }
 	}

@@ -165,7 +165,7 @@ func authorise(ctx context.Context, tokens *auth.Tokens, tenant *tenancy.Tenant,
 	if err := ratelimit.Principal(ctx, tenant.ID, principal.Name); err != nil {
 		return auth.Principal{}, err
 	}
-	if principal, err = auth.ByUser(ctx, tenant.DB, principal); err != nil {
+	if principal, err = auth.ByUser(ctx, tenant.User, principal); err != nil {
 		return auth.Principal{}, err
 	}
 	if roles, _ := op.Extensions[rolesKey].([]string); !slices.Contains(roles, principal.Role) {

@@ -103,7 +103,10 @@ func registerUsers(api huma.API, desk *auth.Desk) {
 	huma.Register(api, operation("get-user", http.MethodGet, one, "Get a user", ""), inSchool(u.get))
 	huma.Register(api, operation("update-user", http.MethodPatch, one, "Update a user",
 		"Counts from the user's next request on. Who is switched off is logged out everywhere; their invitation ends, as it does with another e-mail address. "+
-			"The last active admin stays one: 409, unless another admin has a password."), inSchool(u.update))
+			"The last active admin stays one: 409, unless another admin has a password."),
+		func(ctx context.Context, in *updateInput[UserInput]) (*wire.Item[User], error) {
+			return u.update(ctx, tenantOf(ctx), in)
+		})
 	invite := operation("invite-user", http.MethodPost, one+"invite/", "Invite a user again",
 		"Answers with a new invitation, and no former one is good any more. For a user who has a password it is the way to another: "+
 			"the old one is good until the invitation is accepted, which logs the user out everywhere else. A user who is switched off can't be invited: 409.")
@@ -146,15 +149,17 @@ func (u users) create(ctx context.Context, db *tenantdb.Client, in *createInput[
 	return wire.NewCreated(InvitedUser{showUser(row), made.Token}, row.UpdatedAt, root+"users/"+row.ID.String()+"/"), nil
 }
 
-func (u users) update(ctx context.Context, db *tenantdb.Client, in *updateInput[UserInput]) (*wire.Item[User], error) {
-	row, err := inTx(ctx, db, func(tx *tenantdb.Client) (*tenantdb.User, error) {
-		return u.desk.UpdateUser(ctx, tx, doer(ctx), in.ID, func(row *tenantdb.User) (auth.UserChange, error) {
+func (u users) update(ctx context.Context, t *tenancy.Tenant, in *updateInput[UserInput]) (*wire.Item[User], error) {
+	var row *tenantdb.User
+	err := t.ChangeUser(ctx, in.ID, func(tx *tenantdb.Client) (err error) {
+		row, err = u.desk.UpdateUser(ctx, tx, doer(ctx), in.ID, func(row *tenantdb.User) (auth.UserChange, error) {
 			if err := in.Check(row.UpdatedAt); err != nil {
 				return auth.UserChange{}, err
 			}
 			to, err := in.Body.Apply(userForm(row))
 			return auth.UserChange{Email: to.Email, FullName: to.FullName, Role: to.Role.String(), IsActive: to.IsActive}, err
 		})
+		return err
 	})
 	if err != nil {
 		return nil, err
