@@ -145,7 +145,6 @@ func (w *worker) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := flush(ctx, w.conn); err != nil {
-		_ = w.conn.Close(ctx)
 		w.doubt(err)
 	}
 	for _, d := range w.done {
@@ -173,10 +172,15 @@ func (d done) tell(w *worker) {
 
 // flush returns when all that was committed on the connection is on the disk, and on the standby servers that
 // a commit waits for, even where the commits themselves did not wait (PostgreSQL manual, Asynchronous
-// Commit). The message is there for something to be flushed; nothing reads it.
+// Commit). The message is there for something to be flushed; nothing reads it. After an error the connection is
+// closed: it may be in the middle of that.
 func flush(ctx context.Context, conn *pgx.Conn) error {
-	return conn.PgConn().Exec(ctx, `BEGIN; SET LOCAL synchronous_commit TO DEFAULT;
+	err := conn.PgConn().Exec(ctx, `BEGIN; SET LOCAL synchronous_commit TO DEFAULT;
 SELECT pg_logical_emit_message(true, 'homeroom', ''); COMMIT`).Close()
+	if err != nil {
+		_ = conn.Close(ctx)
+	}
+	return err
 }
 
 // missing reports whether the schema was dropped meanwhile.

@@ -1,0 +1,46 @@
+package fleet_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/homeroom-sms/homeroom/internal/fleet"
+	"github.com/homeroom-sms/homeroom/internal/testkit"
+)
+
+// flushes has a function called in a database whenever what was committed there is flushed. It knows how often.
+func flushes(t *testing.T, url, body string) {
+	t.Helper()
+	testkit.On(t, url, `CREATE SCHEMA played; CREATE SEQUENCE played.times;
+		CREATE FUNCTION played.pg_logical_emit_message(boolean, text, text) RETURNS int LANGUAGE plpgsql AS $$ DECLARE n int := nextval('played.times'); BEGIN `+body+` RETURN n; END $$;
+		DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = played, public, pg_catalog', current_database()); END $$`)
+}
+
+// elsewhere makes schools in another database than the one that records what becomes of them.
+func elsewhere(t *testing.T, n int) (url string, conn *pgx.Conn, north string) {
+	t.Helper()
+	url, conn = schools(t, load(t, folder(t, one...)), 0)
+	north = testkit.EmptyDatabase(t)
+	exec(t, conn, "INSERT INTO databases (id, name, url, kind) VALUES (gen_random_uuid(), 'north', '"+north+"', 'shared')")
+	for i := range n {
+		school(t, conn, connect(t, north), load(t, folder(t, one...)), fmt.Sprintf("s%02d", i), "north")
+	}
+	return url, conn, north
+}
+
+// A flush that fails for the moment leaves no connection in the middle of its transaction.
+func TestRecordIsFlushedAgain(t *testing.T) {
+	t.Parallel()
+	url, conn, _ := elsewhere(t, 3)
+	flushes(t, url, "IF n = 1 THEN RAISE 'No space left on device' USING ERRCODE = '53100'; END IF;")
+	summary, _ := roll(t, fleet.Rollout{Directory: load(t, folder(t, two...))}, url)
+	expectSummary(t, summary, fleet.Summary{Schools: 3, Migrated: 3})
+	if n := query[int](t, conn, "SELECT count(*) FROM clients WHERE schema_version = '2'"); n != 3 {
+		t.Errorf("%d schools are recorded", n)
+	}
+	if query[int](t, conn, "SELECT last_value FROM played.times") < 2 {
+		t.Error("it was not flushed again: the test proves nothing")
+	}
+}
