@@ -142,7 +142,7 @@ func (w *worker) settle(ctx context.Context) {
 	if len(w.done) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	ctx, cancel := graceful(ctx)
 	defer cancel()
 	if err := flush(ctx, w.conn); err != nil {
 		w.doubt(err)

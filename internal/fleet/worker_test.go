@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,5 +43,36 @@ func TestRecordIsFlushedAgain(t *testing.T) {
 	}
 	if query[int](t, conn, "SELECT last_value FROM played.times") < 2 {
 		t.Error("it was not flushed again: the test proves nothing")
+	}
+}
+
+// A flush takes as long as a commit would: here a standby server that it waits for is away for a while.
+func TestFlushWaitsLikeACommit(t *testing.T) {
+	t.Parallel()
+	url, conn := schools(t, load(t, folder(t, one...)), 0)
+	server, _ := testkit.SecondServer(t)
+	north := server.URL("postgres")
+	exec(t, conn, "INSERT INTO databases (id, name, url, kind) VALUES (gen_random_uuid(), 'north', '"+north+"', 'shared')")
+	school(t, conn, connect(t, north), load(t, folder(t, one...)), "s00", "north")
+	there := connect(t, north)
+	exec(t, there, "ALTER DATABASE postgres SET synchronous_commit = on")
+	exec(t, there, "ALTER SYSTEM SET synchronous_standby_names = 'away'")
+	exec(t, there, "SELECT pg_reload_conf()")
+	back := make(chan error, 1)
+	time.AfterFunc(6*time.Second, func() {
+		_, err := there.Exec(t.Context(), "ALTER SYSTEM RESET synchronous_standby_names")
+		if err == nil {
+			_, err = there.Exec(t.Context(), "SELECT pg_reload_conf()")
+		}
+		back <- err
+	})
+	begun := time.Now()
+	summary, outcomes := roll(t, fleet.Rollout{Directory: load(t, folder(t, two...))}, url)
+	if err := <-back; err != nil || time.Since(begun) < 6*time.Second {
+		t.Fatalf("it has not waited: %v", err)
+	}
+	expectSummary(t, summary, fleet.Summary{Schools: 1, Migrated: 1})
+	if o := outcomes["s00"]; o.Attempts != 1 {
+		t.Errorf("done again: %+v", o)
 	}
 }
