@@ -215,6 +215,13 @@ func (r *run) finish(o Outcome, changed bool, rec *recorder) {
 	rec.add(recorded{o, changed})
 }
 
+// failed counts a school that was begun and failed.
+func (r *run) failed() {
+	r.mu.Lock()
+	r.failures++
+	r.mu.Unlock()
+}
+
 // wave works at schools: so many workers a database, all databases side by side.
 func (r *run) wave(ctx context.Context, jobs []job, rec *recorder) {
 	var group sync.WaitGroup

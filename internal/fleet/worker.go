@@ -97,9 +97,7 @@ func (w *worker) school(ctx context.Context, j job) {
 		if unreachable(err) {
 			w.place.fail(err)
 		}
-		r.mu.Lock()
-		r.failures++
-		r.mu.Unlock()
+		r.failed()
 	case c.state.Ahead:
 		o.Skipped = "ahead of this program"
 	}
@@ -121,18 +119,22 @@ func (w *worker) keep(conn *pgx.Conn, d done) {
 
 var errLost = errors.New("the connection was lost before what was done was on the disk")
 
-// doubt has the schools done again that were not flushed.
+// doubt has the schools done again that were not flushed. Of one that is not, all that is sure is where it was.
 func (w *worker) doubt(err error) {
 	for _, d := range w.done {
-		d.job.from = d.outcome.From
-		if d.job.doubts++; d.job.doubts <= mostDoubts && d.outcome.Failure == nil && !d.missing {
+		d.job.from, d.outcome.To = d.outcome.From, d.outcome.From
+		d.job.doubts++
+		switch {
+		case d.told: // it is left to do
+		case d.missing, d.outcome.Failure != nil:
+			d.tell(w)
+		case d.job.doubts <= mostDoubts:
 			w.again = append(w.again, d.job)
-			continue
-		}
-		if d.outcome.Failure == nil {
+		default:
 			d.outcome.Failure = explain(err)
+			w.run.failed()
+			d.tell(w)
 		}
-		d.tell(w)
 	}
 	w.done = nil
 }

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +44,27 @@ func TestRecordIsFlushedAgain(t *testing.T) {
 	}
 	if query[int](t, conn, "SELECT last_value FROM played.times") < 2 {
 		t.Error("it was not flushed again: the test proves nothing")
+	}
+}
+
+// Of a school whose server does not keep what is committed nothing is told but that: where it was is all that is sure.
+func TestWhatIsNeverFlushedIsNotTold(t *testing.T) {
+	t.Parallel()
+	url, conn, north := elsewhere(t, 3)
+	exec(t, connect(t, north), "CREATE TABLE s01.c ()")
+	flushes(t, north, "PERFORM pg_terminate_backend(pg_backend_pid());")
+	d := load(t, folder(t, append(two[:4:4], "3", "CREATE TABLE c ();")...))
+	summary, outcomes := roll(t, fleet.Rollout{Directory: d, Parallel: 1, MaxFailures: 3}, url)
+	if summary.Failed != 3 || summary.Stopped == "" {
+		t.Errorf("%+v", summary)
+	}
+	for code, o := range outcomes {
+		if o.Failure == nil || o.From != "1" || o.To != "1" || (code == "s01") != strings.Contains(o.Failure.Message, "already exists") {
+			t.Errorf("%+v: %v", o, o.Failure)
+		}
+	}
+	if n := query[int](t, conn, "SELECT count(*) FROM clients WHERE schema_version = '1' AND migration_error <> ''"); n != 3 {
+		t.Errorf("%d schools are recorded as what they are", n)
 	}
 }
 
