@@ -98,3 +98,25 @@ func TestFlushWaitsLikeACommit(t *testing.T) {
 		t.Errorf("done again: %+v", o)
 	}
 }
+
+// What somebody records must be on the disk, whoever did it; who only looks writes nothing.
+func TestWhatIsRecordedIsFlushed(t *testing.T) {
+	t.Parallel()
+	url, conn, north := elsewhere(t, 2)
+	exec(t, conn, "UPDATE clients SET schema_version = '0'") // as while another run is at work
+	flushes(t, north, "")
+	there := connect(t, north)
+	flushed := func() bool { return query[bool](t, there, "SELECT is_called FROM played.times") }
+	d := load(t, folder(t, two...))
+	r := fleet.Rollout{Directory: d, Connect: fleet.Dial(url)}
+	if plans, _, err := r.Plan(t.Context()); err != nil || len(plans) != 1 || flushed() {
+		t.Errorf("%+v %v, or something was written", plans, err)
+	}
+	targets, err := fleet.Targets(t.Context(), conn, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := d.Verify(t.Context(), there, targets); err != nil || !found[0].Wrong() || !flushed() {
+		t.Errorf("%+v %v, or it is not on the disk", found, err)
+	}
+}
