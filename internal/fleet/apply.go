@@ -207,17 +207,23 @@ func (c *climb) passed() {
 // rolled back.
 const grace = 5 * time.Second
 
-// next applies the first pending file.
-func (c *climb) next(ctx context.Context) error {
+// graceful returns a context that ends so long after ctx.
+func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(ctx, func() {
 		select {
 		case <-work.Done():
 		case <-time.After(grace):
 			cancel()
 		}
-	})()
+	})
+	return work, func() { stop(); cancel() }
+}
+
+// next applies the first pending file.
+func (c *climb) next(ctx context.Context) error {
+	work, cancel := graceful(ctx)
+	defer cancel()
 	f := c.directory.file(c.state.Pending[0])
 	if err := f.check(c.begun); err != nil {
 		return err

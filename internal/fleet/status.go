@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,7 +58,7 @@ type Finding struct {
 func (f Finding) Wrong() bool { return f.Was != f.Recorded }
 
 // Verify looks at the own revisions of schools of one database, and says what should be recorded of them.
-// A failure that is recorded is forgotten where nothing is left to apply.
+// A failure that is recorded is forgotten where nothing is left to apply. What is to be recorded is on the disk.
 func (d *Directory) Verify(ctx context.Context, conn *pgx.Conn, targets []Target) ([]Finding, error) {
 	names := make([]string, len(targets))
 	for i, t := range targets {
@@ -78,7 +79,10 @@ func (d *Directory) Verify(ctx context.Context, conn *pgx.Conn, targets []Target
 		}
 		found[i] = f
 	}
-	return found, nil
+	if slices.ContainsFunc(found, Finding.Wrong) {
+		err = flush(ctx, conn) // what a run has just done
+	}
+	return found, err
 }
 
 // Correct makes public.clients say what was found. What others have recorded since the targets were read

@@ -137,7 +137,7 @@ func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs
 	for _, some := range byPlace(targets, func(t Target) Target { return t }) {
 		p := r.at(some[0])
 		group.Go(func() {
-			states, err := r.look(ctx, p, some)
+			states, err := r.look(ctx, p, some, rec.dry)
 			if ctx.Err() != nil {
 				return
 			}
@@ -158,7 +158,7 @@ func (r *run) survey(ctx context.Context, targets []Target, rec *recorder) (jobs
 	return jobs
 }
 
-func (r *run) look(ctx context.Context, p *place, targets []Target) (states map[string]State, err error) {
+func (r *run) look(ctx context.Context, p *place, targets []Target, dry bool) (states map[string]State, err error) {
 	schemas := make([]string, len(targets))
 	for i, t := range targets {
 		schemas[i] = t.Schema
@@ -166,7 +166,7 @@ func (r *run) look(ctx context.Context, p *place, targets []Target) (states map[
 	err = p.with(ctx, func(conn *pgx.Conn) error {
 		states, err = r.Directory.Survey(ctx, conn, schemas)
 		news := func(t Target) bool { return states[t.Schema].Version != t.Recorded.Version }
-		if err == nil && slices.ContainsFunc(targets, news) {
+		if err == nil && !dry && slices.ContainsFunc(targets, news) {
 			err = flush(ctx, conn) // what another run has just done
 		}
 		return err
@@ -213,6 +213,13 @@ func (r *run) finish(o Outcome, changed bool, rec *recorder) {
 	r.seen[key(o.Target)] = &sight{outcome: &o, changed: changed, version: o.To}
 	r.mu.Unlock()
 	rec.add(recorded{o, changed})
+}
+
+// failed counts a school that was begun and failed.
+func (r *run) failed() {
+	r.mu.Lock()
+	r.failures++
+	r.mu.Unlock()
 }
 
 // wave works at schools: so many workers a database, all databases side by side.

@@ -97,9 +97,7 @@ func (w *worker) school(ctx context.Context, j job) {
 		if unreachable(err) {
 			w.place.fail(err)
 		}
-		r.mu.Lock()
-		r.failures++
-		r.mu.Unlock()
+		r.failed()
 	case c.state.Ahead:
 		o.Skipped = "ahead of this program"
 	}
@@ -121,18 +119,22 @@ func (w *worker) keep(conn *pgx.Conn, d done) {
 
 var errLost = errors.New("the connection was lost before what was done was on the disk")
 
-// doubt has the schools done again that were not flushed.
+// doubt has the schools done again that were not flushed. Of one that is not, all that is sure is where it was.
 func (w *worker) doubt(err error) {
 	for _, d := range w.done {
-		d.job.from = d.outcome.From
-		if d.job.doubts++; d.job.doubts <= mostDoubts && d.outcome.Failure == nil && !d.missing {
+		d.job.from, d.outcome.To = d.outcome.From, d.outcome.From
+		d.job.doubts++
+		switch {
+		case d.told: // it is left to do
+		case d.missing, d.outcome.Failure != nil:
+			d.tell(w)
+		case d.job.doubts <= mostDoubts:
 			w.again = append(w.again, d.job)
-			continue
-		}
-		if d.outcome.Failure == nil {
+		default:
 			d.outcome.Failure = explain(err)
+			w.run.failed()
+			d.tell(w)
 		}
-		d.tell(w)
 	}
 	w.done = nil
 }
@@ -142,10 +144,9 @@ func (w *worker) settle(ctx context.Context) {
 	if len(w.done) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	ctx, cancel := graceful(ctx)
 	defer cancel()
 	if err := flush(ctx, w.conn); err != nil {
-		_ = w.conn.Close(ctx)
 		w.doubt(err)
 	}
 	for _, d := range w.done {
@@ -173,10 +174,15 @@ func (d done) tell(w *worker) {
 
 // flush returns when all that was committed on the connection is on the disk, and on the standby servers that
 // a commit waits for, even where the commits themselves did not wait (PostgreSQL manual, Asynchronous
-// Commit). The message is there for something to be flushed; nothing reads it.
+// Commit). The message is there for something to be flushed; nothing reads it. After an error the connection is
+// closed: it may be in the middle of that.
 func flush(ctx context.Context, conn *pgx.Conn) error {
-	return conn.PgConn().Exec(ctx, `BEGIN; SET LOCAL synchronous_commit TO DEFAULT;
+	err := conn.PgConn().Exec(ctx, `BEGIN; SET LOCAL synchronous_commit TO DEFAULT;
 SELECT pg_logical_emit_message(true, 'homeroom', ''); COMMIT`).Close()
+	if err != nil {
+		_ = conn.Close(ctx)
+	}
+	return err
 }
 
 // missing reports whether the schema was dropped meanwhile.
