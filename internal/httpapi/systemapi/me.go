@@ -33,7 +33,7 @@ func (s Service) registerAuth(api huma.API) {
 	signin.Register(api, root+"/", s.Desk, func(ctx context.Context) auth.Book { return s.Platform.Accounts(actor(ctx)) })
 	huma.Register(api, ownOperation("get-me", http.MethodGet, "/me/", signin.Tag, "Who am I"), s.me)
 	change := ownOperation("change-my-password", http.MethodPost, "/me/password/", signin.Tag, "Change my password")
-	change.Description = "Ends all that the operator is logged in to: log in again, with the new password."
+	change.Description = "Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password."
 	change.DefaultStatus = http.StatusNoContent
 	huma.Register(api, change, s.changeMyPassword)
 }

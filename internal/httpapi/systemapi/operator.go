@@ -95,7 +95,7 @@ func (s Service) registerOperators(api huma.API) {
 		return nil, s.Platform.DisableOperator(ctx, actor(ctx), in.ID, func(row *publicdb.Operator) error { return in.Check(row.UpdatedAt) })
 	})
 	password := operation("set-operator-password", http.MethodPost, one+"password/", tag, "Give an operator a password", "operators:write")
-	password.Description = "Ends all that the operator is logged in to."
+	password.Description = "Ends all that the operator is logged in to, within 10 minutes."
 	password.DefaultStatus = http.StatusNoContent
 	huma.Register(api, password, s.setOperatorPassword)
 }

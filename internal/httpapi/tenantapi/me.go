@@ -37,7 +37,7 @@ func registerAuth(api huma.API, desk *auth.Desk) {
 	}
 	signin.Register(api, root, desk, book)
 	accept := signin.Operation("accept-invite", root+"auth/accept-invite/", "Accept an invitation")
-	accept.Description = "Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days."
+	accept.Description = "Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days."
 	huma.Register(api, accept, func(ctx context.Context, in *struct{ Body InviteInput }) (*signin.Answer, error) {
 		return signin.NewAnswer(desk.AcceptInvite(ctx, book(ctx), auth.Acceptance{Token: in.Body.Token, Password: in.Body.Password, Address: wire.Address(ctx)}))
 	})

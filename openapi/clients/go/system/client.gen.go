@@ -2735,7 +2735,7 @@ type ClientInterface interface {
 
 	// ChangeMyPasswordWithBody Change my password
 	//
-	// Ends all that the operator is logged in to: log in again, with the new password.
+	// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2744,7 +2744,7 @@ type ClientInterface interface {
 
 	// ChangeMyPassword Change my password
 	//
-	// Ends all that the operator is logged in to: log in again, with the new password.
+	// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2835,7 +2835,7 @@ type ClientInterface interface {
 
 	// SetOperatorPasswordWithBody Give an operator a password
 	//
-	// Ends all that the operator is logged in to.
+	// Ends all that the operator is logged in to, within 10 minutes.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2844,7 +2844,7 @@ type ClientInterface interface {
 
 	// SetOperatorPassword Give an operator a password
 	//
-	// Ends all that the operator is logged in to.
+	// Ends all that the operator is logged in to, within 10 minutes.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3503,7 +3503,7 @@ func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...R
 
 // ChangeMyPasswordWithBody Change my password
 //
-// Ends all that the operator is logged in to: log in again, with the new password.
+// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3522,7 +3522,7 @@ func (c *Client) ChangeMyPasswordWithBody(ctx context.Context, params *ChangeMyP
 
 // ChangeMyPassword Change my password
 //
-// Ends all that the operator is logged in to: log in again, with the new password.
+// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3743,7 +3743,7 @@ func (c *Client) UpdateOperatorWithApplicationMergePatchPlusJSONBody(ctx context
 
 // SetOperatorPasswordWithBody Give an operator a password
 //
-// Ends all that the operator is logged in to.
+// Ends all that the operator is logged in to, within 10 minutes.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3762,7 +3762,7 @@ func (c *Client) SetOperatorPasswordWithBody(ctx context.Context, id openapi_typ
 
 // SetOperatorPassword Give an operator a password
 //
-// Ends all that the operator is logged in to.
+// Ends all that the operator is logged in to, within 10 minutes.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7881,7 +7881,7 @@ type ClientWithResponsesInterface interface {
 
 	// ChangeMyPasswordWithBodyWithResponse Change my password
 	//
-	// Ends all that the operator is logged in to: log in again, with the new password.
+	// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7890,7 +7890,7 @@ type ClientWithResponsesInterface interface {
 
 	// ChangeMyPasswordWithResponse Change my password
 	//
-	// Ends all that the operator is logged in to: log in again, with the new password.
+	// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7995,7 +7995,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetOperatorPasswordWithBodyWithResponse Give an operator a password
 	//
-	// Ends all that the operator is logged in to.
+	// Ends all that the operator is logged in to, within 10 minutes.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8004,7 +8004,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetOperatorPasswordWithResponse Give an operator a password
 	//
-	// Ends all that the operator is logged in to.
+	// Ends all that the operator is logged in to, within 10 minutes.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11156,7 +11156,7 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, params *Get
 
 // ChangeMyPasswordWithBodyWithResponse Change my password
 //
-// Ends all that the operator is logged in to: log in again, with the new password.
+// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11171,7 +11171,7 @@ func (c *ClientWithResponses) ChangeMyPasswordWithBodyWithResponse(ctx context.C
 
 // ChangeMyPasswordWithResponse Change my password
 //
-// Ends all that the operator is logged in to: log in again, with the new password.
+// Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11354,7 +11354,7 @@ func (c *ClientWithResponses) UpdateOperatorWithApplicationMergePatchPlusJSONBod
 
 // SetOperatorPasswordWithBodyWithResponse Give an operator a password
 //
-// Ends all that the operator is logged in to.
+// Ends all that the operator is logged in to, within 10 minutes.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11369,7 +11369,7 @@ func (c *ClientWithResponses) SetOperatorPasswordWithBodyWithResponse(ctx contex
 
 // SetOperatorPasswordWithResponse Give an operator a password
 //
-// Ends all that the operator is logged in to.
+// Ends all that the operator is logged in to, within 10 minutes.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -3107,7 +3107,7 @@ type ClientInterface interface {
 
 	// AcceptInviteWithBody Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3116,7 +3116,7 @@ type ClientInterface interface {
 
 	// AcceptInvite Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4063,7 +4063,7 @@ func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsPar
 
 // AcceptInviteWithBody Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4082,7 +4082,7 @@ func (c *Client) AcceptInviteWithBody(ctx context.Context, contentType string, b
 
 // AcceptInvite Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9706,7 +9706,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptInviteWithBodyWithResponse Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9715,7 +9715,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptInviteWithResponse Accept an invitation
 	//
-	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+	// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13840,7 +13840,7 @@ func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, p
 
 // AcceptInviteWithBodyWithResponse Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13855,7 +13855,7 @@ func (c *ClientWithResponses) AcceptInviteWithBodyWithResponse(ctx context.Conte
 
 // AcceptInviteWithResponse Accept an invitation
 //
-// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+// Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

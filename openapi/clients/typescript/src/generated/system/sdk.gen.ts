@@ -191,7 +191,7 @@ export const getMe = <ThrowOnError extends boolean = false>(options?: Options<Ge
 /**
  * Change my password
  *
- * Ends all that the operator is logged in to: log in again, with the new password.
+ * Ends all that the operator is logged in to, within 10 minutes: log in again, with the new password.
  */
 export const changeMyPassword = <ThrowOnError extends boolean = false>(options: Options<ChangeMyPasswordData, ThrowOnError>): RequestResult<ChangeMyPasswordResponses, ChangeMyPasswordErrors, ThrowOnError> => (options.client ?? client).post<ChangeMyPasswordResponses, ChangeMyPasswordErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -303,7 +303,7 @@ export const updateOperator = <ThrowOnError extends boolean = false>(options: Op
 /**
  * Give an operator a password
  *
- * Ends all that the operator is logged in to.
+ * Ends all that the operator is logged in to, within 10 minutes.
  */
 export const setOperatorPassword = <ThrowOnError extends boolean = false>(options: Options<SetOperatorPasswordData, ThrowOnError>): RequestResult<SetOperatorPasswordResponses, SetOperatorPasswordErrors, ThrowOnError> => (options.client ?? client).post<SetOperatorPasswordResponses, SetOperatorPasswordErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

@@ -112,7 +112,7 @@ export const listAuditEvents = <ThrowOnError extends boolean = false>(options?: 
 /**
  * Accept an invitation
  *
- * Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends. An invitation is good once and for 7 days.
+ * Gives an invited user the password that they have chosen, and lets them in; all else that they are logged in to ends, within 10 minutes. An invitation is good once and for 7 days.
  */
 export const acceptInvite = <ThrowOnError extends boolean = false>(options: Options<AcceptInviteData, ThrowOnError>): RequestResult<AcceptInviteResponses, AcceptInviteErrors, ThrowOnError> => (options.client ?? client).post<AcceptInviteResponses, AcceptInviteErrors, ThrowOnError>({
     url: '/api/v1/auth/accept-invite/',
