@@ -9,10 +9,15 @@ import (
 // rowBeats is how long a row is remembered, 30 seconds, should a message ever get lost.
 const rowBeats = 6
 
+// mostReads is how many rows of a sort are read at once: whoever makes up API keys without end keeps no more of
+// the connections busy.
+const mostReads = 4
+
 // rowCache remembers rows that say what somebody may do, by key. One that there is not is asked for each time.
 type rowCache[K comparable, R any] struct {
 	*memory
-	known *otter.Cache[K, rememberedRow[R]]
+	known   *otter.Cache[K, rememberedRow[R]]
+	reading chan struct{} // one for each read at work
 }
 
 type rememberedRow[R any] struct {
@@ -21,13 +26,19 @@ type rememberedRow[R any] struct {
 }
 
 func newRowCache[K comparable, R any](m *memory, most int) *rowCache[K, R] {
-	return &rowCache[K, R]{m, otter.Must(&otter.Options[K, rememberedRow[R]]{MaximumSize: most})}
+	return &rowCache[K, R]{m, otter.Must(&otter.Options[K, rememberedRow[R]]{MaximumSize: most}), make(chan struct{}, mostReads)}
 }
 
 // find returns the row remembered while changes are heard, else what read does. It is shared: nobody may change it.
 func (c *rowCache[K, R]) find(ctx context.Context, key K, read func(context.Context, K) (*R, error)) (*R, error) {
 	if row := c.remembered(key); row != nil {
 		return row, nil
+	}
+	select {
+	case c.reading <- struct{}{}:
+		defer func() { <-c.reading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	generation := c.begin()
 	row, err := read(ctx, key)

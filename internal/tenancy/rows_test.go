@@ -2,10 +2,15 @@ package tenancy
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 
+	publicdb "github.com/homeroom-sms/homeroom/ent/public"
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 )
 
@@ -44,6 +49,42 @@ func TestRowThatChangesDuringItsRead(t *testing.T) {
 		}
 	}
 }
+
+// Of all who ask for what is not remembered, few reach the database at once; the others wait, as long as they may.
+func TestReadsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keys := newKeys(&memory{})
+		hold, begun := make(chan struct{}), atomic.Int64{}
+		ask := func(ctx context.Context) error {
+			_, err := keys.find(ctx, uuid.New(), func(context.Context, uuid.UUID) (*publicdb.APIKey, error) {
+				begun.Add(1)
+				<-hold
+				return nil, errNobody
+			})
+			return err
+		}
+		for range 50 {
+			go func() { _ = ask(t.Context()) }()
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("who can't wait is told %v", err)
+		}
+		if n := begun.Load(); n != mostReads {
+			t.Errorf("%d at once", n)
+		}
+		close(hold)
+		synctest.Wait()
+		if n := begun.Load(); n != 50 {
+			t.Errorf("%d of 50 were read", n)
+		}
+	})
+}
+
+var errNobody = errors.New("there is none")
 
 // A message forgets whom it names, and nobody else unless it can't be understood.
 func TestUserThatIsForgotten(t *testing.T) {
