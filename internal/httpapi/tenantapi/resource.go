@@ -2,7 +2,6 @@ package tenantapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -196,9 +195,9 @@ func (r resource[R, M, P, F, In, Out]) save(ctx context.Context, tx *tenantdb.Cl
 	return r.show(row), nil
 }
 
-// missing puts "not found" into words; any other error comes back untouched.
+// missing puts ent's "not found" into words; any other error comes back untouched.
 func (r resource[R, M, P, F, In, Out]) missing(err error) error {
-	if errors.Is(err, errNone) || tenantdb.IsNotFound(err) {
+	if tenantdb.IsNotFound(err) {
 		return fault.New(fault.NotFound, "There is no such %s.", r.one)
 	}
 	return err

@@ -3,7 +3,6 @@ package tenantapi
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -12,9 +11,6 @@ import (
 	tenantdb "github.com/homeroom-sms/homeroom/ent/tenant"
 	"github.com/homeroom-sms/homeroom/internal/keyset"
 )
-
-// errNone is for a row that is not there.
-var errNone = errors.New("there is no such row")
 
 // store reads and writes the rows R of one table. M is the change to one, P what narrows a list.
 type store[R any, M ent.Mutation, P ~func(*sql.Selector)] struct {
@@ -68,7 +64,7 @@ func storeOf[R any, M ent.Mutation, P, O ~func(*sql.Selector), Q query[Q, P, O, 
 		find: func(ctx context.Context, db *tenantdb.Client, id uuid.UUID) (*R, error) {
 			found, err := rows(db, one(id)).All(ctx)
 			if err != nil || len(found) == 0 {
-				return nil, cmp.Or(err, errNone)
+				return nil, cmp.Or(err, error(new(tenantdb.NotFoundError)))
 			}
 			return found[0], nil
 		},
