@@ -74,7 +74,7 @@ func (s State) obstacle() error {
 type revision struct {
 	version, hash  string
 	applied, total int
-	failed         bool
+	failed         bool     // the atlas command writes '' where nothing has
 	sums           []string // of the statements that were applied of a file that is not done
 }
 
@@ -83,7 +83,7 @@ func (r revision) done() bool { return r.applied == r.total && !r.failed }
 // readRevisions returns the revisions of a schema by version, none where it has no table of them. A
 // version with a dot before it is a note of the atlas command's, no revision.
 func readRevisions(ctx context.Context, conn *pgx.Conn, schema string) ([]revision, error) {
-	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT version, hash, applied, total, error IS NOT NULL, partial_hashes FROM %s.atlas_schema_revisions
+	rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT version, hash, applied, total, coalesce(error, '') <> '', partial_hashes FROM %s.atlas_schema_revisions
 		WHERE version NOT LIKE '.%%' ORDER BY version COLLATE "C"`, ident(schema)), pgx.QueryExecModeExec)
 	var revisions []revision
 	if err == nil {

@@ -126,15 +126,20 @@ func (r revisionTable) ReadRevision(ctx context.Context, version string) (*migra
 }
 
 func (r revisionTable) WriteRevision(ctx context.Context, v *migrate.Revision) error {
-	_, err := r.db.ExecContext(ctx, `INSERT INTO atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, hash, operator_version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (version) DO UPDATE SET applied = $4, total = $5, execution_time = $7, hash = $8`,
-		v.Version, v.Description, int(v.Type), v.Applied, v.Total, v.ExecutedAt, int64(v.ExecutionTime/time.Nanosecond), v.Hash, v.OperatorVersion)
+	_, err := r.db.ExecContext(ctx, `INSERT INTO atlas_schema_revisions (version, description, type, applied, total, executed_at, execution_time, error, error_stmt, hash, operator_version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (version) DO UPDATE SET applied = $4, total = $5, execution_time = $7, error = $8, error_stmt = $9, hash = $10`,
+		v.Version, v.Description, int(v.Type), v.Applied, v.Total, v.ExecutedAt, int64(v.ExecutionTime/time.Nanosecond), v.Error, v.ErrorStmt, v.Hash, v.OperatorVersion)
 	return err
 }
 
 func (r revisionTable) DeleteRevision(ctx context.Context, version string) error {
 	_, err := r.db.ExecContext(ctx, "DELETE FROM atlas_schema_revisions WHERE version = $1", version)
 	return err
+}
+
+// asCommand is SQL that leaves a schema's revisions as the atlas command would have written them.
+func asCommand(schema string) string {
+	return "UPDATE " + schema + `.atlas_schema_revisions SET error = '', error_stmt = '', partial_hashes = '["h1:x"]', operator_version = 'Atlas CLI'`
 }
 
 // The same with the atlas command itself, where there is one.

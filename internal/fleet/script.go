@@ -164,7 +164,7 @@ func pastRow(text string) (r revision) {
 	if len(columns) != 5 {
 		return revision{version: text}
 	}
-	r = revision{version: columns[0], hash: columns[1], failed: columns[4] != `\N`}
+	r = revision{version: columns[0], hash: columns[1], failed: columns[4] != `\N` && columns[4] != ""}
 	r.applied, _ = strconv.Atoi(columns[2])
 	r.total, _ = strconv.Atoi(columns[3])
 	return r

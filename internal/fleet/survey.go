@@ -119,7 +119,7 @@ BEGIN
           'last', coalesce(max(version) FILTER (WHERE done), ''),
           'digest', coalesce(md5(string_agg(version || ' ' || hash, E'\n' ORDER BY version COLLATE "C") FILTER (WHERE done)), ''),
           'whole', coalesce(bool_and(done), true))
-        FROM (SELECT version, hash, applied = total AND error IS NULL AS done FROM %I.atlas_schema_revisions WHERE version NOT LIKE '.%%') r$one$, name) INTO one;
+        FROM (SELECT version, hash, applied = total AND coalesce(error, '') = '' AS done FROM %I.atlas_schema_revisions WHERE version NOT LIKE '.%%') r$one$, name) INTO one;
     END IF;
     found := found || (coalesce(one, '{"whole": true}') || pg_catalog.jsonb_build_object('schema', name, 'exists', pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NOT NULL));
   END LOOP;

@@ -19,6 +19,7 @@ func TestSurvey(t *testing.T) {
 	exec(t, conn, load(t, folder(t, one...)).CreateScript("behind")+d.CreateScript("current")+load(t, folder(t, three...)).CreateScript("ahead")+
 		load(t, folder(t, "1", "CREATE TABLE a (id bigint);")).CreateScript("edited")+d.CreateScript("failed")+d.CreateScript(`od"d 'name`)+"CREATE SCHEMA bare;")
 	exec(t, conn, "UPDATE failed.atlas_schema_revisions SET applied = 0, error = 'no' WHERE version = '2'")
+	exec(t, conn, asCommand("current"))
 	exec(t, conn, "INSERT INTO current.atlas_schema_revisions (version, description, executed_at, execution_time, hash, operator_version) VALUES ('.atlas_cloud_identifier', '', now(), 0, '', '')")
 	schemas := []string{"behind", "current", "ahead", "edited", "failed", `od"d 'name`, "bare"}
 	got, err := d.Survey(t.Context(), conn, append([]string{"nowhere"}, schemas...))

@@ -62,7 +62,7 @@ func (r *Registry) ownVersion(ctx context.Context, s *publicdb.School) (version 
 	var rows entsql.Rows
 	// As the login: a school's role has no right to its revisions.
 	err = r.on(DatabaseOf(s)).Driver(scope(s.SchemaName)).Query(ctx, `SELECT version FROM atlas_schema_revisions
-		WHERE version NOT LIKE '.%' AND applied = total AND error IS NULL ORDER BY version COLLATE "C" DESC LIMIT 1`, []any{}, &rows)
+		WHERE version NOT LIKE '.%' AND applied = total AND coalesce(error, '') = '' ORDER BY version COLLATE "C" DESC LIMIT 1`, []any{}, &rows)
 	if postgres.IsUndefined(err) {
 		return "", nil
 	}

@@ -15,7 +15,7 @@ func insertBehind(code, host, version string) string {
 	return insertSchool(code, host) + strings.NewReplacer("CODE", code, "VERSION", version).Replace(`
 CREATE SCHEMA school_CODE;
 CREATE TABLE school_CODE.atlas_schema_revisions (version varchar PRIMARY KEY, applied bigint NOT NULL, total bigint NOT NULL, error text);
-INSERT INTO school_CODE.atlas_schema_revisions VALUES ('.atlas_cloud_identifier', 0, 0, NULL), ('VERSION', 1, 1, NULL), ('2-half', 1, 2, 'no');
+INSERT INTO school_CODE.atlas_schema_revisions VALUES ('.atlas_cloud_identifier', 0, 0, NULL), ('VERSION', 1, 1, ''), ('2-half', 1, 2, 'no');
 UPDATE public.clients SET schema_version = 'VERSION' WHERE code = 'CODE';`)
 }
 
@@ -59,7 +59,7 @@ INSERT INTO public.whatsapp_contacts (id, phone, school_id) SELECT gen_random_uu
 		}
 		t.Logf("announced: after %s", took)
 	}
-	run(t, conn, "INSERT INTO school_oak.atlas_schema_revisions VALUES ('2', 1, 1, NULL)")
+	run(t, conn, "INSERT INTO school_oak.atlas_schema_revisions VALUES ('2', 1, 1, '')")
 	for _, r := range all {
 		t.Logf("not announced: after %s", eventually(t, "the school that was brought up by another tool", func() bool { return r.host("oak.example") == "oak" }))
 	}
