@@ -27,6 +27,9 @@ TOOL = go tool -modfile=.tools/go.mod
 # The programs that read OpenAPI documents are in a module of their own too.
 OPENAPI_TOOL = go tool -modfile=.tools/openapi.mod
 
+# The atlas command, for the tests that it and we see the same. It takes minutes to build, so who wants it asks for it.
+export HOMEROOM_TEST_ATLAS ?= $(wildcard $(CURDIR)/bin/atlas)
+
 # The TypeScript client and the rules of the documents need Node 20 or newer; all else does without.
 TYPESCRIPT = openapi/clients/typescript
 NPM        = npm --prefix $(TYPESCRIPT)
@@ -59,6 +62,9 @@ run: build ## homeroom dev: a private PostgreSQL, two demo schools, the service 
 build: ## build bin/homeroom
 	go build -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/homeroom ./cmd/homeroom
 
+bin/atlas: .tools/atlas.mod
+	go build -modfile=$< -o $@ ariga.io/atlas/cmd/atlas
+
 # -count=1: the tests ask PostgreSQL and the go command, and Go's cache of results sees neither change.
 .PHONY: test
 test: ## every test, from a fresh checkout, with nothing running (PKG=./internal/school/...)
@@ -66,7 +72,7 @@ test: ## every test, from a fresh checkout, with nothing running (PKG=./internal
 	@[ -d "$${HOMEROOM_TEST_DISTRICT:-../shared/data/district}" ] || \
 		echo 'Skipped: the tests with a real district, whose export is not here (HOMEROOM_TEST_DISTRICT=folder).'
 	@[ -n "$$HOMEROOM_TEST_ATLAS" ] || command -v atlas >/dev/null || \
-		echo 'Skipped: the test with the atlas command, which is not here (HOMEROOM_TEST_ATLAS=path).'
+		echo 'Skipped: the test with the atlas command, which is not here (make bin/atlas, or HOMEROOM_TEST_ATLAS=path).'
 	@tested=$$($(TESTED)) && go test -count=1 -shuffle=on $$tested
 
 .PHONY: test-clients
